@@ -1,0 +1,60 @@
+"""What intake hands on: the typed tables of one period, everything that is wrong with them, and the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pmo_lib.sources.files import SourceFile
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import pandas as pd
+
+__all__ = ["ACCOUNTING_COLUMNS", "CELL_COLUMNS", "QUARANTINE_COLUMNS", "RETURN_COLUMNS", "Checked", "SourceFile"]
+
+QUARANTINE_COLUMNS = ("portfolio_id", "table", "source_ref", "key", "rules", "row")
+ACCOUNTING_COLUMNS = (
+    "table", "portfolio_id", "rows_in", "used", "quarantined", "ignored", "money_in", "money_used", "money_quarantined",
+)  # fmt: skip
+CELL_COLUMNS = ("file", "sheet", "cells_in", "typed", "stated", "faulty", "ignored")
+RETURN_COLUMNS = ("portfolio_id", "state", "file", "reason")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The checked return of one period.
+
+    Attributes
+    ----------
+    period, status_date
+        ``YYYY-MM``, and the day that the return speaks of; the period is its month.
+    tables
+        Every contract table that has rows, typed (columns, order and dtypes of the contract, rows sorted by key);
+        money is :class:`decimal.Decimal` quantised to 0.01, or None.
+    findings
+        See :data:`pmo_lib.contracts.findings.FINDING_COLUMNS`.
+    quarantined
+        ``portfolio_id, table, source_ref, key, rules, row``; ``row`` is a JSON object of the raw cells.
+    accounting
+        One row per table and portfolio: ``rows_in = used + quarantined + ignored``; money in integer minor units, summed
+        over all money columns: ``money_in = money_used + money_quarantined``.
+    cells
+        One row per file and sheet, of non-empty cells: ``cells_in = typed + stated + faulty + ignored``.
+    returns
+        One row per portfolio: ``portfolio_id, state, file, reason``; state is ``returned``, ``partial``,
+        ``not returned`` or ``refused``.
+    sources
+        The files that were read.
+    """
+
+    period: str
+    status_date: date
+    tables: dict[str, pd.DataFrame]
+    findings: pd.DataFrame
+    quarantined: pd.DataFrame
+    accounting: pd.DataFrame
+    cells: pd.DataFrame
+    returns: pd.DataFrame
+    sources: tuple[SourceFile, ...]

@@ -1,0 +1,223 @@
+"""One YAML document → plain values and everything that is wrong with it, each with its line.
+
+YAML 1.2 (``NO`` is a text, ``012`` is twelve); a key that stands twice is a problem, never the last one wins; a date stays
+the ISO text that was written; anything that looks like a secret is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+KeyPath = tuple[str | int, ...]
+
+SECRET_KEY = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?key|private_?key|access_?key", re.IGNORECASE)
+# Shapes that no ordinary parameter has: cloud keys, forge tokens, signed web tokens, key files, a password in an address.
+SECRET_SHAPE = re.compile(
+    r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
+    r"|\bsk-[A-Za-z0-9_-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
+)
+REFERENCE = re.compile(r"^env:[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class Problem(TypedDict):
+    """One thing that is wrong with a parameter file; ``key`` is the dotted path, ``line`` 0 where there is none."""
+
+    file: str
+    line: int
+    key: str
+    value: str
+    message: str
+    fix: str
+
+
+@dataclass
+class Document:
+    """Plain values of one file, the line of each key path, and the problems found so far."""
+
+    file: str
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def complain(self, path: KeyPath, *, value: object = "", message: str, fix: str) -> None:
+        """Add a problem at a key path; its line is that of the nearest key above that stands in the file."""
+        line = next((self.lines[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.lines), 0)
+        shown = "" if value in ("", None) else str(value)[:80]
+        key = ".".join(str(part) for part in path)
+        self.problems.append(Problem(file=self.file, line=line, key=key, value=shown, message=message, fix=fix))
+
+
+class _PlainConstructor(SafeConstructor):
+    """Safe, and a date stays the text that was written."""
+
+
+_PlainConstructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _PlainConstructor
+    yaml.allow_duplicate_keys = True  # reported by ourselves, all of them and with their lines
+    return yaml
+
+
+def secret_like(key: str, value: object) -> bool:
+    """Tell whether a value looks like a secret: by the name of its key, or by its own shape.
+
+    A reference to the environment (``env:NAME``) is not one.
+
+    >>> secret_like("api_token", "abc"), secret_like("api_token", "env:API_TOKEN"), secret_like("name", "Harbour")
+    (True, False, False)
+    """
+    if not isinstance(value, str) or not value or REFERENCE.match(value):
+        return False
+    return bool(SECRET_KEY.search(key) or SECRET_SHAPE.search(value))
+
+
+def parse_scalar(text: str) -> Any:
+    """Return the value that a text from the command line would have in a file: ``"0.15"`` is a number, ``"NO"`` a text.
+
+    A text that is no YAML value stays the text.
+    """
+    try:
+        return _yaml().load(text)
+    except YAMLError:
+        return text
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for the nearest known word, else the list of known words."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {next(name for name in names if name.lower() == near[0])!r}?"
+    return f"use one of: {', '.join(names)}" if names else "remove it"
+
+
+def _visit(node: Node, path: KeyPath, above: tuple[int, ...]) -> Iterator[tuple[KeyPath, Node, bool]]:
+    """Yield every key path of a document with its node, and whether the key stood there before."""
+    if id(node) in above:
+        return
+    above = (*above, id(node))
+    if isinstance(node, MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            yield (*path, name), key, name in seen
+            seen.add(name)
+            if isinstance(value, ScalarNode):
+                yield (*path, name), value, False
+            else:
+                yield from _visit(value, (*path, name), above)
+    elif isinstance(node, SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*path, index), value, False
+            yield from _visit(value, (*path, index), above)
+
+
+def _inspect(document: Document, root: Node) -> None:
+    """Note the line of every key; complain of keys that stand twice and of secrets."""
+    for path, node, again in _visit(root, (), ()):
+        document.lines.setdefault(path, node.start_mark.line + 1)
+        if again:
+            first, here = document.lines[path], node.start_mark.line + 1
+            document.complain(
+                path, message=f"the key stands twice, in lines {first} and {here}", fix="keep one of the two"
+            )
+        name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
+        if isinstance(node, ScalarNode) and secret_like(name, node.value) and node.value != name:
+            document.complain(
+                path,
+                message="looks like a secret",
+                fix="keep the secret in the environment and write a reference to it: env:NAME",
+            )
+
+
+def read_document(path: Path, *, file: str = "") -> Document:
+    """Read one YAML file; whatever is wrong with it stands in ``problems``, nothing is raised.
+
+    Parameters
+    ----------
+    path
+        The file.
+    file
+        Its name in messages; the path unless given.
+    """
+    document = Document(file or path.as_posix())
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        root = _yaml().compose(text)
+        values = _yaml().load(text)
+    except OSError as error:
+        document.complain((), message=f"cannot be read ({error.strerror})", fix="create it, or correct the name")
+    except UnicodeDecodeError as error:
+        document.complain((), message=f"is not UTF-8 (byte {error.start})", fix="save it as UTF-8")
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        document.lines[()] = mark.line + 1 if mark else 0
+        document.complain((), message=f"is not YAML: {error.problem}", fix="correct that line or the one before it")
+    except YAMLError as error:
+        document.complain((), message=f"is not YAML: {error}", fix="correct the file")
+    else:
+        if root is not None:
+            _inspect(document, root)
+        if isinstance(values, dict | None):
+            document.values = {str(key): value for key, value in (values or {}).items()}
+        else:
+            document.complain((), value=values, message="is not a list of keys", fix="write 'key: value' lines")
+    return document
+
+
+def _models_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {model for part in get_args(annotation) for model in _models_in(part)}
+
+
+def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:
+    """Return the keys that may stand beside the last part of a path."""
+    models = {model}
+    for part in path[:-1]:
+        fields = [
+            info
+            for candidate in models
+            for name, info in candidate.model_fields.items()
+            if part in (name, info.alias)
+        ]
+        below = {nested for info in fields for nested in _models_in(info.annotation)}
+        models = below or models
+    return {info.alias or name for candidate in models for name, info in candidate.model_fields.items()}
+
+
+_PHRASES = {
+    "missing": ("is missing", "add it"),
+    "extra_forbidden": ("unknown key", ""),
+    "string_type": ("is not a text", "put it in quotes"),
+    "recursion_loop": ("refers to itself", "write it out"),
+}
+
+
+def explain(document: Document, model: type[BaseModel], error: ValidationError) -> None:
+    """Add every problem that a model found in a document, with its line and what to do."""
+    for fault in error.errors(include_url=False):
+        path = tuple(fault["loc"])
+        message, fix = _PHRASES.get(fault["type"], (fault["msg"].removeprefix("Value error, "), "correct the value"))
+        if fault["type"] == "extra_forbidden":
+            fix = suggestion(str(path[-1]), _known_keys(model, path))
+        if fault["type"] == "value_error" and ":" in message:
+            message, _, fix = (part.strip() for part in message.partition(":"))
+        given = fault["input"]
+        document.complain(path, value=given if isinstance(given, str | int | float) else "", message=message, fix=fix)

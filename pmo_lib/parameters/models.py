@@ -1,0 +1,198 @@
+"""What an organisation, a portfolio and a report may say: every threshold that colours a cell stands here."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+# Ids become folder names: no path can be spelt with these.
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+PERIOD_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
+
+Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+PeriodText = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Days = Annotated[int, Field(ge=0)]
+
+
+class Model(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Thresholds(Model):
+    """Limits that colour a cell or raise a flag; each is printed in the report that uses it."""
+
+    cost_amber: Share = Field(
+        0.05, description="Cost above baseline by more than this share is amber"
+    )
+    cost_red: Share = Field(
+        0.10, description="Cost above baseline by more than this share is red"
+    )
+    slip_amber_days: Days = Field(
+        30, description="Forecast finish later than baseline by more days is amber"
+    )
+    slip_red_days: Days = Field(
+        90, description="Forecast finish later than baseline by more days is red"
+    )
+    in_year_tolerance: Share = Field(
+        0.05, description="In-year outlook off plan by more than this share is flagged"
+    )
+    underspend_flag: Share = Field(
+        0.20,
+        description="In-year underspend from this share on asks: did the end date move?",
+    )
+    milestone_horizon_days: Days = Field(
+        90, description="Milestones due within these days are listed"
+    )
+    quarantine_limit: Share = Field(
+        0.20, description="A return with a larger share of unusable rows is refused"
+    )
+
+    @model_validator(mode="after")
+    def _red_is_beyond_amber(self) -> Thresholds:
+        if self.cost_red < self.cost_amber or self.slip_red_days < self.slip_amber_days:
+            raise ValueError(
+                "red must not be reached before amber: raise the red limit or lower the amber one"
+            )
+        return self
+
+
+Grade = Literal["low", "medium", "high", "severe"]
+GRADES: tuple[Grade, ...] = ("low", "medium", "high", "severe")
+
+
+class RiskRules(Model):
+    """How risks are scored and when one is late."""
+
+    matrix: tuple[tuple[Grade, Grade, Grade, Grade, Grade], ...] = Field(
+        (
+            ("low", "low", "low", "medium", "medium"),
+            ("low", "low", "medium", "medium", "high"),
+            ("low", "medium", "medium", "high", "high"),
+            ("medium", "medium", "high", "high", "severe"),
+            ("medium", "high", "high", "severe", "severe"),
+        ),
+        description="Grade by probability level (rows 1–5) and impact level (columns 1–5); total and monotone",
+        min_length=5,
+        max_length=5,
+    )
+    appetite: Grade = Field(
+        "medium", description="Highest grade that is carried without escalation"
+    )
+    imminent_days: Days = Field(
+        30, description="May strike within these days: imminent"
+    )
+    near_days: Days = Field(90, description="May strike within these days: near")
+    review_interval_days: Days = Field(
+        90, description="A risk not reviewed for longer is overdue"
+    )
+    top: int = Field(
+        10, ge=1, description="Number of risks in the lists of the largest"
+    )
+
+    @model_validator(mode="after")
+    def _matrix_is_monotone(self) -> RiskRules:
+        rank = [[GRADES.index(grade) for grade in row] for row in self.matrix]
+        rows_rise = all(a <= b for row in rank for a, b in pairwise(row))
+        columns_rise = all(a <= b for up, down in pairwise(rank) for a, b in zip(up, down, strict=True))
+        if not (rows_rise and columns_rise):
+            raise ValueError(
+                "the risk matrix is not monotone: no grade may fall as probability or impact rises"
+            )
+        return self
+
+
+class Organisation(Model):
+    """One organisation: a workspace with its own parameters, snapshot chain and outputs."""
+
+    id: Identifier
+    name: str = Field(min_length=1)
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(
+        "GBP", description="ISO 4217"
+    )
+    fiscal_year_start_month: int = Field(4, ge=1, le=12)
+    cycle: Literal["monthly", "quarterly", "annual", "irregular"] = Field(
+        "monthly", description="How often returns come"
+    )
+    mapping: str | None = Field(
+        None,
+        description="Mapping used where the command names none; none: our own layout",
+    )
+    root_unit: Identifier | None = Field(
+        None, description="Id of the enterprise at the top of the hierarchy"
+    )
+    baseline_is_latest_approved: bool = Field(
+        False,
+        description="Dates and costs are 'latest approved': a change is movement of the baseline, not slip",
+    )
+    thresholds: Thresholds = Thresholds()
+    risk: RiskRules = RiskRules()
+
+
+class Portfolio(Model):
+    """What differs for one portfolio; everything else is the organisation's."""
+
+    id: Identifier
+    name: str | None = None
+    parent_id: Identifier | None = None
+    owner: str | None = None
+    thresholds: dict[str, float] = Field(
+        default_factory=dict, description="Only the limits that differ"
+    )
+    risk: dict[str, float | str] = Field(
+        default_factory=dict, description="Only the rules that differ"
+    )
+
+
+class Exhibit(Model):
+    """One exhibit of a report: what its caption states, and what to say where it cannot be shown."""
+
+    id: Identifier
+    needs: tuple[str, ...] = Field(description="Tables without which it is missing")
+    caption: str = Field(description="Unit, sign rule and how to read it")
+    supplier: str = Field(
+        description="Who could supply what is missing, and where it goes"
+    )
+    nothing: str = Field(
+        "Nothing to show: the data is there and holds no such case.",
+        description="Said when empty",
+    )
+
+
+class Report(Model):
+    """One report: its notebook has the same name."""
+
+    name: Identifier
+    title: str
+    question: str
+    scope: Literal["portfolio", "organisation"] = "portfolio"
+    needs: tuple[str, ...] = ("portfolios", "projects", "status")
+    exhibits: tuple[Exhibit, ...]
+
+    def exhibit(self, name: str) -> Exhibit:
+        """Return the exhibit of that id; KeyError names those that exist."""
+        for exhibit in self.exhibits:
+            if exhibit.id == name:
+                return exhibit
+        raise KeyError(
+            f"report {self.name} has no exhibit {name!r}; it has {[e.id for e in self.exhibits]}"
+        )
+
+
+class Reports(Model):
+    """All reports in reading order."""
+
+    reports: tuple[Report, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names in reading order."""
+        return tuple(report.name for report in self.reports)
+
+    def named(self, name: str) -> Report:
+        """Return the report of that name; KeyError if there is none."""
+        return next(report for report in self.reports if report.name == name)

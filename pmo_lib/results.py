@@ -1,0 +1,232 @@
+"""Named figures and tables out of a notebook, and back into the roll-up.
+
+One place normalises values: scrapbook refuses numpy numbers, dates and Decimal, and turns NaN into the text 'nan'.
+Floats are rounded to six decimals, from a million up to two: what two machines could disagree on is not published.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import scrapbook
+from scrapbook.models import Notebook
+
+from pmo_lib.errors import ReportError
+from pmo_lib.store import digest_of_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence, Set
+    from pathlib import Path
+
+SCHEMA = "pmo-results/1"
+STATE_FILE = "state.json"
+FIGURE_COLUMNS = ("name", "value", "unit", "reason")
+IDENTITY = ("organisation", "period", "portfolio", "report", "snapshot")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What one report published: figures by name, and tidy tables."""
+
+    identity: Mapping[str, str]
+    figures: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame] = field(repr=False)
+
+
+def glue(identity: Mapping[str, str], *, figures: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Store what a report publishes in its own notebook.
+
+    Raises
+    ------
+    ReportError
+        A figure twice, a null without a reason, or a value that is not a plain one.
+    """
+    _check_figures(figures)
+    scrapbook.glue("identity", dict(identity), encoder="json")
+    for row in figures.to_dict("records"):
+        plain_row = {str(key): plain(row.get(key), where=f"figure {row['name']}") for key in FIGURE_COLUMNS}
+        scrapbook.glue(f"figure:{row['name']}", plain_row, encoder="json")
+    for name, rows in tables.items():
+        scrapbook.glue(f"table:{name}", _packed(rows, name=name), encoder="json")
+
+
+def from_notebook(notebook: Any) -> dict[str, Any]:
+    """Return what an executed notebook published as a plain document; ReportError if it published nothing or twice."""
+    names = [name for cell in notebook.cells for name in _glued(cell)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or "identity" not in names:
+        what = f"published twice: {', '.join(twice)}" if twice else "published nothing"
+        raise ReportError(f"the notebook {what}", fix="end it with one book.publish(...)", stage="gate")
+    scraps = Notebook(notebook).scraps
+    chosen = {name: scraps[name].data for name in sorted(names)}
+    return {
+        "schema": SCHEMA,
+        **chosen["identity"],
+        "figures": [data for name, data in chosen.items() if name.startswith("figure:")],
+        "tables": {name.removeprefix("table:"): data for name, data in chosen.items() if name.startswith("table:")},
+    }
+
+
+def _glued(cell: Any) -> Iterable[str]:
+    for output in cell.get("outputs", ()):
+        scrap = output.get("metadata", {}).get("scrapbook", {})
+        if scrap.get("data"):
+            yield str(scrap["name"])
+
+
+def parse(document: Mapping[str, Any]) -> Results:
+    """Return a published document as tables; columns that end in ``_on`` are dates again."""
+    if document.get("schema") != SCHEMA:
+        raise ReportError(
+            f"published results have the form {document.get('schema')!r}", fix=f"run the report again ({SCHEMA})"
+        )
+    figures = pd.DataFrame(document["figures"], columns=list(FIGURE_COLUMNS)).astype({"value": "float64"})
+    tables = {name: _unpacked(packed) for name, packed in document["tables"].items()}
+    return Results({key: document[key] for key in IDENTITY}, figures, tables)
+
+
+def read(path: Path) -> Results:
+    """Read one published results file."""
+    return parse(json.loads(path.read_text(encoding="utf-8")))
+
+
+def published(folder: Path, *, snapshots: Mapping[str, str]) -> list[Results]:
+    """Return all results under ``<folder>/<period>/`` that were made from the given snapshot of their period, in order.
+
+    What was made from another snapshot, or does not match its page, is stale and left out.
+
+    Parameters
+    ----------
+    folder
+        Outputs of one organisation.
+    snapshots
+        The snapshot id that counts, by period.
+    """
+    paths = [path for period in sorted(snapshots) for path in sorted((folder / period).glob("*/*.json"))]
+    found = [(path, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return [
+        parse(document)
+        for path, document in found
+        if document.get("snapshot") == snapshots[path.parts[-3]] and page_matches(path, document=document)
+    ]
+
+
+def page_matches(path: Path, *, document: Mapping[str, Any]) -> bool:
+    """Say whether the page beside a results file is the one that these results were published with."""
+    page = path.with_suffix(".html")
+    return page.exists() and digest_of_file(page) == document.get("page_sha256")
+
+
+def collect(results: Iterable[Results], *, table: str) -> pd.DataFrame:
+    """Put one published table of many reports together, with its ``portfolio_id`` and ``period`` in front.
+
+    Results are keyed by portfolio and period: the same key twice is a ReportError, never a silent overwrite.
+    """
+    parts: dict[tuple[str, str], pd.DataFrame] = {}
+    for result in results:
+        key = (result.identity["period"], result.identity["portfolio"])
+        if table not in result.tables:
+            continue
+        if key in parts:
+            raise ReportError(f"{key} publishes the table {table} twice", fix="give one report to each name")
+        parts[key] = result.tables[table].assign(period=key[0], portfolio_id=key[1])
+    if not parts:
+        return pd.DataFrame(columns=["portfolio_id", "period"])
+    frames = [part.astype(object) if part.empty else part for _, part in sorted(parts.items())]
+    whole = pd.concat([frame for frame in frames if not frame.empty] or frames[:1], ignore_index=True)
+    return whole[["portfolio_id", "period", *[c for c in whole.columns if c not in ("portfolio_id", "period")]]]
+
+
+def owed_reports(
+    *, reports: Sequence[str], returns: pd.DataFrame, done: Set[tuple[str, str]], failures: Sequence[Mapping[str, str]]
+) -> pd.DataFrame:
+    """Return the state of every report that a period owes, one row for each portfolio and report.
+
+    Columns: ``portfolio_id, report, status, stage, cause``; status is ``published``, ``failed``, ``missing``,
+    ``not returned`` or ``refused``. Nothing that is owed is ever left out.
+    """
+    failed = {(row["portfolio"], row["report"]): row for row in failures}
+    rows = []
+    for entry in returns.sort_values("portfolio_id", kind="stable").to_dict("records"):
+        for report in reports:
+            key = (str(entry["portfolio_id"]), report)
+            usable = entry["state"] in ("returned", "partial")
+            status = (
+                "failed" if key in failed else "published" if key in done else "missing" if usable else entry["state"]
+            )
+            cause = failed.get(key, {}).get("cause") or (None if status == "published" else entry["reason"])
+            rows.append((*key, status, failed.get(key, {}).get("stage"), cause))
+    return pd.DataFrame(rows, columns=["portfolio_id", "report", "status", "stage", "cause"])
+
+
+def read_failures(folder: Path) -> list[dict[str, str]]:
+    """Return the reports that failed when a period was last run: dicts of ``portfolio, report, stage, cause``."""
+    path = folder / STATE_FILE
+    failures: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))["failures"] if path.exists() else []
+    return failures
+
+
+def plain(value: Any, *, where: str) -> Any:
+    """Return a JSON value: null for every kind of missing, ISO text for dates, rounded floats.
+
+    Raises
+    ------
+    ReportError
+        For anything else: an infinite number, or an object without a plain form.
+    """
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, (str, bool)):
+        return value
+    if type(value).__name__ in ("bool_", "bool"):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, (Real, Decimal)):
+        return _rounded(float(value), where=where)
+    if isinstance(value, (datetime, date)):
+        return pd.Timestamp(value).date().isoformat()
+    raise ReportError(
+        f"{where}: {type(value).__name__} cannot be published", fix="publish text, numbers, dates or null"
+    )
+
+
+def _rounded(value: float, *, where: str) -> float | None:
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        raise ReportError(f"{where}: an infinite number cannot be published", fix="publish null with a reason")
+    return round(value, 2 if abs(value) >= 1e6 else 6) + 0.0
+
+
+def _check_figures(figures: pd.DataFrame) -> None:
+    twice = sorted(set(figures.loc[figures["name"].duplicated(), "name"]))
+    if twice:
+        raise ReportError(f"figures published twice: {', '.join(twice)}", fix="give each figure one name")
+    silent = figures.loc[figures["value"].isna() & (figures["reason"].isna() | figures["reason"].eq("")), "name"]
+    if len(silent):
+        raise ReportError(
+            f"figures without value or reason: {', '.join(silent)}", fix="say why each cannot be computed"
+        )
+
+
+def _packed(rows: pd.DataFrame, *, name: str) -> dict[str, Any]:
+    columns = [str(column) for column in rows.columns]
+    where = f"table {name}"
+    records = [[plain(value, where=where) for value in record] for record in rows.itertuples(index=False, name=None)]
+    return {"columns": columns, "rows": records}
+
+
+def _unpacked(packed: Mapping[str, Any]) -> pd.DataFrame:
+    rows = pd.DataFrame(packed["rows"], columns=packed["columns"])
+    for name in rows.columns:
+        if str(name).endswith("_on"):
+            rows[name] = pd.to_datetime(rows[name]).astype("datetime64[us]")
+    return rows

@@ -1,0 +1,376 @@
+"""Typed tables → the immutable, content-addressed snapshot of a period; reopen it, and the earlier ones through it.
+
+A snapshot is a manifest (its id is the sha256 of its bytes) and Parquet objects in the store: rows sorted by key,
+``portfolio_id`` first and never a dictionary, so that one portfolio reads only its own row groups; page checksums, so
+that a flipped bit is noticed. Money is decimal128(24, 2) on disk and float64 when read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pmo_lib.contracts.tables import TABLES
+from pmo_lib.errors import SnapshotRefused, StoreError
+from pmo_lib.store import Store, inside, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from pmo_lib.contracts.columns import Column, Table
+
+CONTRACT_VERSION = "1"
+ROWS_PER_GROUP = 2_000
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "money": pa.decimal128(24, 2),
+    "number": pa.float64(),
+    "share": pa.float64(),
+    "level": pa.int64(),
+    "whole": pa.int64(),
+    "date": pa.date32(),
+    "flag": pa.bool_(),
+}
+
+
+class SourceLike(Protocol):
+    """A file that a return came in."""
+
+    name: str
+    sha256: str
+    size: int
+    path: Path
+
+
+class Return(Protocol):
+    """What intake hands over: see ``intake.Checked``."""
+
+    period: str
+    status_date: date
+    tables: dict[str, pd.DataFrame]
+    findings: pd.DataFrame
+    quarantined: pd.DataFrame
+    accounting: pd.DataFrame
+    cells: pd.DataFrame
+    returns: pd.DataFrame
+    sources: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive of one organisation: ``objects/`` and ``snapshots/`` under its root."""
+
+    root: Path
+
+    @cached_property
+    def store(self) -> Store:
+        """The objects."""
+        return Store(self.root / "objects")
+
+    def manifests(self, period: str) -> dict[str, dict[str, Any]]:
+        """Return all manifests of a period by id; StoreError if one does not have the bytes its name promises."""
+        folder = inside(self.root, parts=("snapshots", period))
+        return {path.stem: _read_manifest(path) for path in sorted(folder.glob("*.json"))}
+
+    def periods(self) -> tuple[str, ...]:
+        """Periods that have a snapshot, in order."""
+        folder = self.root / "snapshots"
+        return (
+            tuple(sorted(path.name for path in folder.iterdir() if any(path.glob("*.json")))) if folder.exists() else ()
+        )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One period of one organisation as it was returned."""
+
+    archive: Archive
+    id: str
+    manifest: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def period(self) -> str:
+        """Month of the status date, ``YYYY-MM``."""
+        return str(self.manifest["period"])
+
+    @property
+    def status_date(self) -> pd.Timestamp:
+        """The day that the returns speak of."""
+        return pd.Timestamp(self.manifest["status_date"])
+
+    @property
+    def portfolios(self) -> tuple[str, ...]:
+        """Ids of the portfolios that returned something usable and hold projects, in order."""
+        return tuple(self.manifest["portfolios"])
+
+    def table(self, name: str, *, portfolio: str | None = None) -> pd.DataFrame:
+        """Return a contract table, of one portfolio or of all; empty with the right columns where there are no rows."""
+        return read_table(
+            self.archive.store,
+            entry=self.manifest["tables"].get(name),
+            name=name,
+            portfolio=portfolio,
+        )
+
+    def intake_table(self, name: str) -> pd.DataFrame:
+        """Return one of the tables about the intake itself: findings, quarantined, accounting, cells, returns."""
+        content = self.archive.store.get(self.manifest["intake"][name]["sha256"])
+        return pd.read_json(io.BytesIO(content), orient="table", dtype=True)
+
+    def previous(self) -> Snapshot | None:
+        """Return the previous period's snapshot as it stood when this one was taken."""
+        link = self.manifest["previous"]
+        return None if link is None else open_snapshot(self.archive, period=link["period"], snapshot=link["id"])
+
+    def chain(self) -> tuple[Snapshot, ...]:
+        """Return this snapshot and, through it, all earlier ones: oldest first."""
+        return tuple(reversed(tuple(self._backwards())))
+
+    def _backwards(self) -> Iterator[Snapshot]:
+        link: Snapshot | None = self
+        while link is not None:
+            yield link
+            link = link.previous()
+
+    def check(self) -> None:
+        """Read every object and compare it with the manifest; StoreError names the first that is missing or altered."""
+        for entry in (
+            *self.manifest["tables"].values(),
+            *self.manifest["intake"].values(),
+            *self.manifest["sources"],
+        ):
+            self.archive.store.check(entry["sha256"])
+
+
+def open_snapshot(archive: Archive, *, period: str, snapshot: str = "") -> Snapshot:
+    """Open a snapshot by id, or the newest of a period: the one that no other supersedes."""
+    manifests = archive.manifests(period)
+    if not manifests:
+        have = ", ".join(archive.periods()) or "none yet"
+        raise StoreError(
+            f"there is no snapshot of {period}; there are: {have}",
+            fix="run `pmo ingest` for the period",
+        )
+    superseded = {manifest["supersedes"] for manifest in manifests.values()}
+    chosen = snapshot or next(name for name in manifests if name not in superseded)
+    if chosen not in manifests:
+        raise StoreError(
+            f"period {period} has no snapshot {chosen}",
+            fix=f"choose one of {', '.join(manifests)}",
+        )
+    return Snapshot(archive, chosen, manifests[chosen])
+
+
+def take(checked: Return, *, archive: Archive, organisation: str, reason: str = "") -> Snapshot:
+    """Keep a checked return as the snapshot of its period.
+
+    A second, different snapshot of a period needs a reason and supersedes the first, which stays. Taking the same
+    return twice returns the snapshot that is there.
+    """
+    newest = open_snapshot(archive, period=checked.period) if archive.manifests(checked.period) else None
+    body = _body(checked, archive=archive, organisation=organisation)
+    if newest is not None and _same(body, manifest=newest.manifest):
+        return newest
+    if newest is not None and not reason.strip():
+        raise SnapshotRefused(
+            f"{organisation} {checked.period} has a snapshot ({newest.id[:12]}) and this return differs from it",
+            fix="say why with --reason; the earlier one stays as it was reported",
+        )
+    body |= {"supersedes": newest.id if newest else None, "reason": reason.strip()}
+    content = canonical_json(body)
+    name = hashlib.sha256(content).hexdigest()
+    folder = inside(archive.root, parts=("snapshots", checked.period))
+    write_atomically(folder / f"{name}.json", content=content, read_only=True)
+    return Snapshot(archive, name, body)
+
+
+def canonical_json(value: object) -> bytes:
+    """Write JSON one way only: sorted keys, no blanks, UTF-8, no NaN."""
+    return json.dumps(
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    ).encode()
+
+
+def _body(checked: Return, *, archive: Archive, organisation: str) -> dict[str, Any]:
+    """Put all objects, and return the manifest without what it supersedes."""
+    before = [period for period in archive.periods() if period < checked.period]
+    previous = open_snapshot(archive, period=before[-1]) if before else None
+    store = archive.store
+    tables = {name: _put_table(store, rows=rows, table=TABLES[name]) for name, rows in sorted(checked.tables.items())}
+    extras = ("findings", "quarantined", "accounting", "cells", "returns")
+    intake = {name: _put_extra(store, rows=getattr(checked, name)) for name in extras}
+    sources = [
+        {
+            "name": source.name,
+            "sha256": store.put(source.path.read_bytes()),
+            "size": source.size,
+        }
+        for source in sorted(checked.sources, key=lambda source: str(source.name))
+    ]
+    return {
+        "contract_version": CONTRACT_VERSION,
+        "organisation": organisation,
+        "period": checked.period,
+        "status_date": checked.status_date.isoformat(),
+        "previous": None if previous is None else {"period": previous.period, "id": previous.id},
+        "portfolios": sorted(set(checked.tables["projects"]["portfolio_id"])),
+        "sources": sources,
+        "tables": tables,
+        "intake": intake,
+    }
+
+
+def _same(body: Mapping[str, Any], *, manifest: Mapping[str, Any]) -> bool:
+    return all(
+        body[key] == manifest.get(key) for key in ("tables", "intake", "sources", "status_date", "contract_version")
+    )
+
+
+def _put_extra(store: Store, *, rows: pd.DataFrame) -> dict[str, Any]:
+    content = rows.reset_index(drop=True).to_json(orient="table", index=False, force_ascii=False).encode()
+    return {"sha256": store.put(content), "rows": len(rows)}
+
+
+def _put_table(store: Store, *, rows: pd.DataFrame, table: Table) -> dict[str, Any]:
+    ordered = rows.sort_values(list(table.key), kind="stable", na_position="first").reset_index(drop=True)
+    arrow = to_arrow(ordered, table=table)
+    content = _parquet(arrow)
+    return {
+        "sha256": store.put(content),
+        "logical_sha256": logical_digest(arrow),
+        "rows": arrow.num_rows,
+        "size": len(content),
+    }
+
+
+def to_arrow(rows: pd.DataFrame, *, table: Table) -> pa.Table:
+    """Return a typed table as Arrow with the disk types of the contract; strings are plain, never dictionaries."""
+    arrays = [_array(rows[column.name], column=column) for column in table.columns]
+    return pa.table(arrays, names=list(table.names))
+
+
+def _array(values: pd.Series, *, column: Column) -> pa.Array:
+    kind = ARROW_TYPES.get(column.kind, pa.string())
+    plain = [None if pd.isna(value) else value for value in values]
+    if column.kind == "date":
+        plain = [None if value is None else pd.Timestamp(value).date() for value in plain]
+    return pa.array(plain, type=kind)
+
+
+def _parquet(arrow: pa.Table) -> bytes:
+    """Write Parquet with page checksums; a row group ends where a portfolio ends, once it is large enough."""
+    sink = io.BytesIO()
+    with pq.ParquetWriter(
+        sink,
+        arrow.schema,
+        compression="zstd",
+        use_dictionary=False,
+        write_page_checksum=True,
+        write_statistics=True,
+    ) as writer:
+        for start, stop in _groups(arrow["portfolio_id"].to_pylist()):
+            writer.write_table(arrow.slice(start, stop - start))
+    return sink.getvalue()
+
+
+def _groups(portfolio_ids: list[str]) -> Iterator[tuple[int, int]]:
+    start = 0
+    for place in range(1, len(portfolio_ids) + 1):
+        ended = place == len(portfolio_ids) or portfolio_ids[place] != portfolio_ids[place - 1]
+        if (ended and place - start >= ROWS_PER_GROUP // 4) or place - start >= ROWS_PER_GROUP:
+            yield start, place
+            start = place
+    if start < len(portfolio_ids):
+        yield start, len(portfolio_ids)
+
+
+def logical_digest(arrow: pa.Table) -> str:
+    """Return the sha256 of the values: the same for every Parquet writer and version."""
+    digest = hashlib.sha256(canonical_json([[field.name, str(field.type)] for field in arrow.schema]))
+    for name in arrow.column_names:
+        digest.update(canonical_json([_plain(value) for value in arrow[name].to_pylist()]))
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def read_table(store: Store, *, entry: Mapping[str, Any] | None, name: str, portfolio: str | None) -> pd.DataFrame:
+    """Read a contract table with its memory types; with a portfolio, only the row groups that can hold it."""
+    table = TABLES[name]
+    if entry is None:
+        return empty_table(name)
+    source: Any = store.path(entry["sha256"]) if store.local else io.BytesIO(store.get(entry["sha256"]))
+    try:
+        file = pq.ParquetFile(source, page_checksum_verification=True)
+        arrow = _read_groups(file, portfolio=portfolio)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(
+            f"table {name} ({entry['sha256'][:12]}) cannot be read: {error}",
+            fix="restore it from a copy",
+        ) from error
+    return from_arrow(arrow, table=table)
+
+
+def _read_groups(file: pq.ParquetFile, *, portfolio: str | None) -> pa.Table:
+    if portfolio is None:
+        return file.read()
+    metadata = file.metadata
+    wanted = []
+    for group in range(metadata.num_row_groups):
+        statistics = metadata.row_group(group).column(0).statistics
+        if statistics is None or not statistics.has_min_max or statistics.min <= portfolio <= statistics.max:
+            wanted.append(group)
+    arrow = file.read_row_groups(wanted)
+    return arrow.filter(pa.compute.equal(arrow["portfolio_id"], portfolio))
+
+
+def from_arrow(arrow: pa.Table, *, table: Table) -> pd.DataFrame:
+    """Return Arrow as a pandas table with the contract's dtypes (money as float64)."""
+    columns = {column.name: _series(arrow[column.name], column=column) for column in table.columns}
+    return pd.DataFrame(columns, columns=list(table.names))
+
+
+def _series(values: pa.ChunkedArray, *, column: Column) -> pd.Series:
+    if column.kind == "money":
+        values = values.cast(pa.float64())
+    if column.kind == "date":
+        values = values.cast(pa.timestamp("us"))
+    if column.dtype in ("Int64", "boolean"):
+        return pd.Series(values.to_pylist(), dtype=column.dtype)
+    series: pd.Series = values.to_pandas().astype(column.dtype)
+    return series
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Return a contract table without rows, with its dtypes."""
+    table = TABLES[name]
+    return pd.DataFrame(
+        {column.name: pd.Series(dtype=column.dtype) for column in table.columns},
+        columns=list(table.names),
+    )
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != path.stem:
+        raise StoreError(
+            f"the manifest {path.name} was altered",
+            fix="restore it from a copy of the archive",
+        )
+    manifest: dict[str, Any] = json.loads(content)
+    return manifest

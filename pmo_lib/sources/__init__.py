@@ -1,0 +1,1 @@
+"""Files in, raw cells with their positions out; nothing is interpreted here."""

@@ -1,0 +1,228 @@
+"""The table writer: everything that comes from data is escaped, and null always has words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from pmo_lib.theme import (
+    NOT_COMPUTABLE,
+    day,
+    money_scale,
+    month,
+    number,
+    rating_look,
+    share,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Form = Literal["text", "money", "money_signed", "share", "share_signed", "number", "days", "days_signed", "ratio", "day", "month", "rating", "flag", "source", "prose"]  # fmt: skip
+NUMERIC: frozenset[str] = frozenset(
+    {
+        "money",
+        "money_signed",
+        "share",
+        "share_signed",
+        "number",
+        "days",
+        "days_signed",
+        "ratio",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Show:
+    """How one column of a metric table is shown.
+
+    ``reason`` names the column that says why a cell is null; ``unit`` the column with the currency of money.
+    """
+
+    name: str
+    label: str
+    form: Form = "text"
+    reason: str = ""
+    unit: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class HtmlTable:
+    """A finished table; JupyterLab and the page show the same bytes."""
+
+    html: str
+    rows: int
+    columns: tuple[str, ...] = field(default=())
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def html_table(
+    rows: pd.DataFrame,
+    *,
+    columns: Sequence[Show],
+    caption: str,
+    total: pd.Series | None = None,
+) -> HtmlTable:
+    """Write a metric table as HTML.
+
+    Parameters
+    ----------
+    rows
+        The metric table, in the order in which it is to be read.
+    columns
+        What to show; a name that ``rows`` lacks is a KeyError. The first column heads its row.
+    caption
+        What the table holds, for everyone and for screen readers; plain text.
+    total
+        One more row for the foot, already computed by the metric.
+    """
+    writers = [_writer(rows, column=column, total=total) for column in columns]
+    head = Markup("").join(
+        _heading(column, unit=unit)
+        for column, (_, unit) in zip(columns, writers, strict=True)
+    )
+    records = rows.to_dict("records")
+    body = Markup("\n").join(
+        _row(record, columns=columns, writers=[w for w, _ in writers])
+        for record in records
+    )
+    foot = Markup("")
+    if total is not None:
+        foot = Markup("<tfoot>{}</tfoot>").format(
+            _row(dict(total), columns=columns, writers=[w for w, _ in writers])
+        )
+    html = Markup(
+        '<div class="table" role="region" tabindex="0" aria-label="{0}"><table><caption>{0}</caption>\n'
+        "<thead><tr>{1}</tr></thead>\n<tbody>\n{2}\n</tbody>{3}</table></div>"
+    ).format(caption, head, body, foot)
+    return HtmlTable(str(html), len(rows), tuple(column.name for column in columns))
+
+
+def badge(rating: Any) -> Markup:
+    """Return a rating as letter, shape and word on its colour; null is an empty outline with words."""
+    if rating is None or pd.isna(rating):
+        return Markup('<span class="badge none">not rated</span>')
+    look = rating_look(rating)
+    return Markup(
+        '<span class="badge" style="background:{};color:{}"><span aria-hidden="true">{}</span> {}</span>'
+    ).format(look.colour, look.text, look.shape, str(rating))
+
+
+def _heading(column: Show, *, unit: str) -> Markup:
+    css = Markup(' class="num"') if column.form in NUMERIC else Markup("")
+    unit_text = (
+        Markup(' <span class="unit">{}</span>').format(unit) if unit else Markup("")
+    )
+    note = Markup(' title="{}"').format(column.note) if column.note else Markup("")
+    return Markup('<th scope="col"{}{}>{}{}</th>').format(
+        css, note, column.label, unit_text
+    )
+
+
+def _row(
+    record: dict[Any, Any],
+    *,
+    columns: Sequence[Show],
+    writers: Sequence[Callable[[Any], Markup]],
+) -> Markup:
+    return Markup("<tr>{}</tr>").format(
+        Markup("").join(_cells(record, columns=columns, writers=writers))
+    )
+
+
+def _cells(
+    record: dict[Any, Any],
+    *,
+    columns: Sequence[Show],
+    writers: Sequence[Callable[[Any], Markup]],
+) -> Iterator[Markup]:
+    for place, (column, writer) in enumerate(zip(columns, writers, strict=True)):
+        value = record.get(column.name)
+        text = (
+            writer(value)
+            if not _is_null(value) or column.form == "rating"
+            else _null(record, column=column)
+        )
+        if place == 0:
+            yield Markup('<th scope="row">{}</th>').format(text)
+        elif column.form in NUMERIC:
+            yield Markup('<td class="num">{}</td>').format(text)
+        else:
+            css = (
+                f' class="{column.form}"'
+                if column.form in ("prose", "source", "day")
+                else ""
+            )
+            yield Markup("<td{}>{}</td>").format(Markup(css), text)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or (
+        not isinstance(value, (str, list, tuple)) and bool(pd.isna(value))
+    )
+
+
+def _null(record: dict[Any, Any], *, column: Show) -> Markup:
+    reason = record.get(column.reason) if column.reason else None
+    words = str(reason) if not _is_null(reason) and reason else NOT_COMPUTABLE
+    if words == NOT_COMPUTABLE and column.form in ("text", "prose", "source"):
+        words = "–"
+    return Markup('<span class="null">{}</span>').format(words)
+
+
+def _writer(
+    rows: pd.DataFrame, *, column: Show, total: pd.Series | None
+) -> tuple[Callable[[Any], Markup], str]:
+    """Return a function that writes one cell, and the unit for the column's heading."""
+    values = rows[column.name]
+    form = column.form
+    if form in ("money", "money_signed"):
+        amounts = [
+            *values.dropna().astype(float),
+            *([] if total is None else [float(total.get(column.name, 0.0))]),
+        ]
+        scale = money_scale(amounts, currency=_currency(rows, column=column))
+        signed = form == "money_signed"
+        return (
+            lambda value: escape(scale.write(float(value), signed=signed))
+        ), scale.unit
+    return FORMS[form], "days" if form.startswith("days") else ""
+
+
+def _currency(rows: pd.DataFrame, *, column: Show) -> str:
+    """Return the one currency of a column of money; a mixture must have been refused before."""
+    name = column.unit or "currency"
+    found = sorted(set(rows[name].dropna())) if name in rows.columns else []
+    if len(found) > 1:
+        raise ValueError(
+            f"column {column.name} mixes the currencies {found}: convert at a stated rate first"
+        )
+    return str(found[0]) if found else ""
+
+
+def _source(value: Any) -> Markup:
+    return Markup('<span class="source">{}</span>').format(str(value))
+
+
+FORMS: dict[str, Callable[[Any], Markup]] = {
+    "text": lambda value: escape(str(value)),
+    "prose": lambda value: escape(str(value)),
+    "share": lambda value: escape(share(float(value))),
+    "share_signed": lambda value: escape(share(float(value), signed=True)),
+    "number": lambda value: escape(number(float(value))),
+    "days": lambda value: escape(number(float(value))),
+    "days_signed": lambda value: escape(number(float(value), signed=True)),
+    "ratio": lambda value: escape(number(float(value), decimals=2)),
+    "day": lambda value: escape(day(value)),
+    "month": lambda value: escape(month(str(value))),
+    "rating": badge,
+    "flag": lambda value: escape("yes" if value else "no"),
+    "source": _source,
+}

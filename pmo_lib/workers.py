@@ -1,0 +1,307 @@
+"""One process per job, forked from a warm server: what every report of a run is made in.
+
+The standard library's fork server starts once, imports what the jobs need, and forks a child for each job in
+milliseconds. The server starts with :data:`ENVIRONMENT`, so that hash order, time zone, locale and the number of
+threads of the linear algebra libraries are the same in every child of every machine.
+
+What a driver may rely on:
+
+* a child that ends without a result is a failure that says how it ended (exit code or signal), and no other job
+  notices;
+* a child that passes its time limit is killed, with the processes that it started;
+* when the driver dies, of whatever cause, server and children are killed by the kernel (Linux ``PR_SET_PDEATHSIG``,
+  which is bound to the *thread* that starts the server: start jobs from a thread that lives as long as the run).
+
+The fork server is one per driver process: the first :meth:`Workers.run` decides what it loads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import multiprocessing
+import os
+import pickle
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections import deque
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pmo_lib.errors import PmoError, ReportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from multiprocessing.context import ForkServerProcess
+
+ENVIRONMENT: Mapping[str, str] = {
+    "IPYKERNEL_CELL_NAME": "<cell>",  # otherwise warnings carry a temporary path with the process id
+    "LC_ALL": "C.UTF-8",
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PLOTLY_RENDERER": "plotly_mimetype",  # plotly looks at this when it is imported, before any shell exists
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+}
+"""Environment of the fork server, hence of every job."""
+
+_DRIVER, _WARM = "PMO_WORKERS_DRIVER", "PMO_WORKERS_WARM"
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one job ended.
+
+    Attributes
+    ----------
+    index, job
+        Its position among the jobs, and the job itself.
+    value
+        What the function returned; None if it failed.
+    error
+        Why it failed; None if it did not. ``error.data["stage"]`` tells how far it came, where the job said so;
+        a job that ended without a result has the stage ``"process"``, one that was too slow ``"time limit"``.
+    seconds
+        Wall time from start to end.
+    peak_mib
+        Largest resident memory of the child in MiB, 0 if it died.
+    """
+
+    index: int
+    job: Any
+    value: Any = None
+    error: PmoError | None = None
+    seconds: float = 0.0
+    peak_mib: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the job returned a value."""
+        return self.error is None
+
+
+@dataclass
+class _Running:
+    """A child at work."""
+
+    index: int
+    job: Any
+    process: ForkServerProcess
+    receiver: Connection
+    started: float
+    deadline: float
+
+
+@dataclass(frozen=True)
+class Workers:
+    """A number of processes, each for one job.
+
+    Parameters
+    ----------
+    count
+        How many at a time; never more than there are processors to use, which is also the default.
+    seconds
+        Time limit of one job.
+    warm
+        What the server loads before it forks: module names, or ``module:function`` to call that function too.
+        Neither may start a thread, an event loop or a ZeroMQ context: those do not survive a fork.
+    """
+
+    count: int | None = None
+    seconds: float = 600.0
+    warm: tuple[str, ...] = field(default=("pmo_lib.engine:warm", "pmo_lib.render:warm"))
+
+    def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Outcome]:
+        """Call `function` with each job in a process of its own; outcomes arrive as they finish.
+
+        Parameters
+        ----------
+        function
+            Importable by name (a lambda or a nested function is not).
+        jobs
+            Anything that pickles. Started in the order given.
+
+        Yields
+        ------
+        Outcome
+            One for each job, in the order in which they end. Leaving the loop early kills what still runs.
+        """
+        waiting, running = deque(enumerate(jobs)), dict[Any, _Running]()
+        _start_server(self.warm)
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.size:
+                    child = self._start(function, *waiting.popleft())
+                    running[child.receiver] = child
+                yield from _ended(running)
+        finally:
+            for child in running.values():
+                _kill(child)
+
+    @property
+    def size(self) -> int:
+        """How many jobs run at a time."""
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, min(self.count or usable, usable))
+
+    def _start(self, function: Callable[[Any], Any], index: int, job: Any) -> _Running:
+        context = multiprocessing.get_context("forkserver")
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_work, args=(function, job, sender), daemon=False)
+        started = time.monotonic()
+        process.start()
+        sender.close()  # or the end of the child would not be seen
+        return _Running(index, job, process, receiver, started, started + self.seconds)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when the thread that started it ends; elsewhere nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _ended(running: dict[Any, _Running]) -> Iterator[Outcome]:
+    """Wait until at least one child is done or too late, and take its outcome."""
+    nearest = min(child.deadline for child in running.values())
+    ready = wait(list(running), timeout=max(0.0, nearest - time.monotonic()))
+    for receiver in ready:
+        yield _outcome(running.pop(receiver))
+    for child in [child for child in running.values() if child.deadline <= time.monotonic()]:
+        del running[child.receiver]
+        _kill(child)
+        limit = child.deadline - child.started
+        error = ReportError(
+            f"The job was not done after {limit:g} seconds and was stopped",
+            fix="raise the time limit, or look for what takes so long",
+            stage="time limit",
+        )
+        yield Outcome(child.index, child.job, error=error, seconds=time.monotonic() - child.started)
+
+
+def _outcome(child: _Running) -> Outcome:
+    """Read what a child sent, or say how it died."""
+    try:
+        value, error, peak_mib = child.receiver.recv()
+    except (EOFError, OSError, pickle.UnpicklingError):
+        value, error, peak_mib = None, None, 0.0
+        child.process.join()
+        error = _death(child.process.exitcode)
+    child.process.join()
+    child.receiver.close()
+    seconds = time.monotonic() - child.started
+    return Outcome(child.index, child.job, value=value, error=error, seconds=seconds, peak_mib=peak_mib)
+
+
+def _death(exitcode: int | None) -> ReportError:
+    if exitcode is not None and exitcode < 0:
+        how = f"was killed by signal {-exitcode} ({signal.Signals(-exitcode).name})"
+        fix = "if nobody killed it, the machine ran out of memory: use fewer workers"
+    else:
+        how, fix = f"ended with exit code {exitcode} before it had a result", "look for a call that ends the process"
+    return ReportError(f"The worker process {how}", fix=fix, stage="process", exitcode=exitcode)
+
+
+def _kill(child: _Running) -> None:
+    """Kill a child and the processes of its group."""
+    pid = child.process.pid
+    if pid is not None and child.process.is_alive():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)  # fails while the child has not yet made its own group
+        child.process.kill()
+    child.process.join()
+    child.receiver.close()
+
+
+def _work(function: Callable[[Any], Any], job: Any, sender: Connection) -> None:
+    """Run in the child: one job, one message."""
+    die_with_parent()
+    os.setsid()
+    value, error = None, None
+    try:
+        _check_environment()
+        value = function(job)
+    except PmoError as caught:
+        error = caught
+    except BaseException as caught:  # a cell may raise anything, SystemExit and KeyboardInterrupt too
+        error = _unexpected(caught)
+    sender.send_bytes(_message(value, error))
+    sender.close()
+
+
+def _check_environment() -> None:
+    wrong = sorted(name for name, value in ENVIRONMENT.items() if os.environ.get(name) != value)
+    if wrong:
+        raise ReportError(
+            f"The fork server of this process was started by other code, without {', '.join(wrong)}",
+            fix="run reports from a process that starts no fork server of its own",
+            stage="process",
+        )
+
+
+def _unexpected(caught: BaseException) -> ReportError:
+    lines = traceback.format_exception(caught)
+    return ReportError(f"{type(caught).__name__}: {caught}", stage="process", traceback="".join(lines))
+
+
+def _message(value: Any, error: PmoError | None) -> bytes:
+    """Pickle an outcome; one that cannot be pickled becomes an error that can."""
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    try:
+        return pickle.dumps((value, error, peak_mib))
+    except Exception as caught:
+        problem = ReportError(f"The outcome cannot be sent back: {type(caught).__name__}: {caught}", stage="process")
+        return pickle.dumps((None, problem, peak_mib))
+
+
+def _start_server(warm: tuple[str, ...]) -> None:
+    """Start the fork server in its environment, unless it runs already."""
+    package_parent = str(Path(__file__).resolve().parent.parent)
+    search = os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH", "")]))
+    with _environment({**ENVIRONMENT, "PYTHONPATH": search, _DRIVER: str(os.getpid()), _WARM: ",".join(warm)}):
+        multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _become_server(warm: str) -> None:
+    """Run in the fork server: die with the driver, load what the jobs need."""
+    die_with_parent()
+    for name in filter(None, warm.split(",")):
+        module, _, function = name.partition(":")
+        try:
+            loaded = importlib.import_module(module)
+            if function:
+                getattr(loaded, function)()
+        except Exception:
+            traceback.print_exc()  # every job would meet the same error, and reports it; the server must live
+    gc.collect()
+    gc.freeze()
+
+
+# The fork server imports this module first. Nobody else has a parent that left its own process id in the environment.
+if os.environ.get(_DRIVER) == str(os.getppid()):
+    os.environ.pop(_DRIVER)
+    _become_server(os.environ.pop(_WARM, ""))
