@@ -48,9 +48,7 @@ class PmoError(Exception):
         return _rebuild, (type(self), self.what, self.fix, self.data)
 
 
-def _rebuild(
-    kind: type[PmoError], what: str, fix: str, data: dict[str, Any]
-) -> PmoError:
+def _rebuild(kind: type[PmoError], what: str, fix: str, data: dict[str, Any]) -> PmoError:
     return kind(what, fix=fix, **data)
 
 

@@ -152,7 +152,7 @@ def owed_reports(
     Columns: ``portfolio_id, report, status, stage, cause``; status is ``published``, ``failed``, ``missing``,
     ``not returned`` or ``refused``. Nothing that is owed is ever left out.
     """
-    failed = {(row["portfolio"], row["report"]): row for row in failures}
+    failed = {(row["portfolio_id"], row["report"]): row for row in failures}
     rows = []
     for entry in returns.sort_values("portfolio_id", kind="stable").to_dict("records"):
         for report in reports:
@@ -167,10 +167,10 @@ def owed_reports(
 
 
 def read_failures(folder: Path) -> list[dict[str, str]]:
-    """Return the reports that failed when a period was last run: dicts of ``portfolio, report, stage, cause``."""
+    """Return the reports that failed when a period was last run: dicts of ``portfolio_id, report, stage, cause``."""
     path = folder / STATE_FILE
-    failures: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8"))["failures"] if path.exists() else []
-    return failures
+    reports = json.loads(path.read_text(encoding="utf-8"))["reports"] if path.exists() else []
+    return [row for row in reports if row["status"] == "failed"]
 
 
 def plain(value: Any, *, where: str) -> Any:

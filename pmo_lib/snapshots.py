@@ -23,7 +23,7 @@ from pmo_lib.errors import SnapshotRefused, StoreError
 from pmo_lib.store import Store, inside, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -45,24 +45,45 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 class SourceLike(Protocol):
     """A file that a return came in."""
 
-    name: str
-    sha256: str
-    size: int
-    path: Path
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def path(self) -> Path: ...
 
 
 class Return(Protocol):
-    """What intake hands over: see ``intake.Checked``."""
+    """What intake hands over: see ``intake.checked.Checked``."""
 
-    period: str
-    status_date: date
-    tables: dict[str, pd.DataFrame]
-    findings: pd.DataFrame
-    quarantined: pd.DataFrame
-    accounting: pd.DataFrame
-    cells: pd.DataFrame
-    returns: pd.DataFrame
-    sources: tuple[Any, ...]
+    @property
+    def period(self) -> str: ...
+
+    @property
+    def status_date(self) -> date: ...
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]: ...
+
+    @property
+    def findings(self) -> pd.DataFrame: ...
+
+    @property
+    def quarantined(self) -> pd.DataFrame: ...
+
+    @property
+    def accounting(self) -> pd.DataFrame: ...
+
+    @property
+    def cells(self) -> pd.DataFrame: ...
+
+    @property
+    def returns(self) -> pd.DataFrame: ...
+
+    @property
+    def sources(self) -> Sequence[SourceLike]: ...
 
 
 @dataclass(frozen=True)
@@ -124,7 +145,8 @@ class Snapshot:
     def intake_table(self, name: str) -> pd.DataFrame:
         """Return one of the tables about the intake itself: findings, quarantined, accounting, cells, returns."""
         content = self.archive.store.get(self.manifest["intake"][name]["sha256"])
-        return pd.read_json(io.BytesIO(content), orient="table", dtype=True)
+        packed = json.loads(content)
+        return pd.DataFrame(packed["rows"], columns=packed["columns"])
 
     def previous(self) -> Snapshot | None:
         """Return the previous period's snapshot as it stood when this one was taken."""
@@ -240,7 +262,8 @@ def _same(body: Mapping[str, Any], *, manifest: Mapping[str, Any]) -> bool:
 
 
 def _put_extra(store: Store, *, rows: pd.DataFrame) -> dict[str, Any]:
-    content = rows.reset_index(drop=True).to_json(orient="table", index=False, force_ascii=False).encode()
+    records = rows.astype(object).where(rows.notna(), None).to_numpy().tolist()
+    content = canonical_json({"columns": list(rows.columns), "rows": records})
     return {"sha256": store.put(content), "rows": len(rows)}
 
 

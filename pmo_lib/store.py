@@ -39,9 +39,7 @@ def digest_of_file(path: Path) -> str:
 def write_atomically(path: Path, *, content: bytes, read_only: bool = False) -> None:
     """Write beside the target, flush to the disk, rename: never a torn file, and the old one survives a full disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{path.name}.", suffix=".part", dir=path.parent
-    )
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     staged = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -116,10 +114,7 @@ class Store:
     def digests(self) -> Iterator[str]:
         """Yield the digests of all objects in order."""
         if self._files.exists(f"{self.root}/sha256"):
-            names = (
-                str(path).rsplit("/", 1)[-1]
-                for path in self._files.find(f"{self.root}/sha256")
-            )
+            names = (str(path).rsplit("/", 1)[-1] for path in self._files.find(f"{self.root}/sha256"))
             yield from sorted(name for name in names if not name.startswith("."))
 
     def check(self, digest: str) -> None:

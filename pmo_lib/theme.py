@@ -71,15 +71,11 @@ class Scale:
 
 def money_scale(values: Iterable[float], *, currency: str = "") -> Scale:
     """Choose one scale for a set of amounts, by the largest of them (bn, m, k or units)."""
-    largest = max(
-        (abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0
-    )
+    largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
     sign = CURRENCY_SIGNS.get(currency, f"{currency} " if currency else "")
     for divisor, suffix in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
         if largest >= 10 * divisor or (divisor == 1e6 and largest >= divisor):
-            return Scale(
-                divisor, f"{sign}{suffix}", 1 if largest >= 100 * divisor else 2
-            )
+            return Scale(divisor, f"{sign}{suffix}", 1 if largest >= 100 * divisor else 2)
     return Scale(1.0, sign.strip() or "units", 0)
 
 
@@ -90,21 +86,9 @@ def money(value: float | None, *, currency: str = "", signed: bool = False) -> s
     sign = CURRENCY_SIGNS.get(currency, f"{currency} " if currency else "")
     for divisor, suffix in ((1e9, "bn"), (1e6, "m"), (1e3, "k"), (1.0, "")):
         if abs(value) >= divisor or divisor == 1.0:
-            decimals = (
-                1
-                if divisor > 1 and abs(value) / divisor >= 10
-                else 2
-                if divisor > 1
-                else 0
-            )
+            decimals = 1 if divisor > 1 and abs(value) / divisor >= 10 else 2 if divisor > 1 else 0
             size = f"{abs(value) / divisor:,.{decimals}f}"
-            lead = (
-                "−"
-                if value < 0 and float(size.replace(",", ""))
-                else "+"
-                if signed and value > 0
-                else ""
-            )
+            lead = "−" if value < 0 and float(size.replace(",", "")) else "+" if signed and value > 0 else ""
             return f"{lead}{sign}{size}{suffix}"
     raise AssertionError("unreachable: the last divisor takes every value")
 
@@ -113,18 +97,14 @@ def share(value: float | None, *, signed: bool = False, decimals: int = 0) -> st
     """Write a share as per cent: 0.125 → ``12%`` (round half to even, as the figures are)."""
     if value is None or pd.isna(value):
         return NOT_COMPUTABLE
-    return _minus(
-        f"{_tidy(value * 100, decimals=decimals):{'+' if signed else ''},.{decimals}f}%"
-    )
+    return _minus(f"{_tidy(value * 100, decimals=decimals):{'+' if signed else ''},.{decimals}f}%")
 
 
 def number(value: float | None, *, decimals: int = 0, signed: bool = False) -> str:
     """Write a plain number; null is :data:`NOT_COMPUTABLE`."""
     if value is None or pd.isna(value):
         return NOT_COMPUTABLE
-    return _minus(
-        f"{_tidy(float(value), decimals=decimals):{'+' if signed else ''},.{decimals}f}"
-    )
+    return _minus(f"{_tidy(float(value), decimals=decimals):{'+' if signed else ''},.{decimals}f}")
 
 
 def day(value: Any) -> str:
@@ -211,6 +191,4 @@ def template() -> go.layout.Template:
 
 def page_css() -> str:
     """Return the whole style sheet of a page: screen, narrow screen, dark and print."""
-    return (
-        files("pmo_lib").joinpath("templates", "page.css").read_text(encoding="utf-8")
-    )
+    return files("pmo_lib").joinpath("templates", "page.css").read_text(encoding="utf-8")

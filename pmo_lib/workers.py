@@ -30,7 +30,7 @@ import sys
 import time
 import traceback
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -56,6 +56,7 @@ ENVIRONMENT: Mapping[str, str] = {
 
 _DRIVER, _WARM = "PMO_WORKERS_DRIVER", "PMO_WORKERS_WARM"
 _PR_SET_PDEATHSIG = 1
+_GRACE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Workers:
 
     count: int | None = None
     seconds: float = 600.0
-    warm: tuple[str, ...] = field(default=("pmo_lib.engine:warm", "pmo_lib.render:warm"))
+    warm: tuple[str, ...] = ()
 
     def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Outcome]:
         """Call `function` with each job in a process of its own; outcomes arrive as they finish.
@@ -136,16 +137,18 @@ class Workers:
         Outcome
             One for each job, in the order in which they end. Leaving the loop early kills what still runs.
         """
-        waiting, running = deque(enumerate(jobs)), dict[Any, _Running]()
+        waiting = deque(enumerate(jobs))
+        running: list[_Running] = []
         _start_server(self.warm)
         try:
             while waiting or running:
                 while waiting and len(running) < self.size:
-                    child = self._start(function, *waiting.popleft())
-                    running[child.receiver] = child
-                yield from _ended(running)
+                    running.append(self._start(function, *waiting.popleft()))
+                for child in _ended(running):
+                    running.remove(child)
+                    yield _outcome(child)
         finally:
-            for child in running.values():
+            for child in running:
                 _kill(child)
 
     @property
@@ -170,40 +173,43 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _ended(running: dict[Any, _Running]) -> Iterator[Outcome]:
-    """Wait until at least one child is done or too late, and take its outcome."""
-    nearest = min(child.deadline for child in running.values())
-    ready = wait(list(running), timeout=max(0.0, nearest - time.monotonic()))
-    for receiver in ready:
-        yield _outcome(running.pop(receiver))
-    for child in [child for child in running.values() if child.deadline <= time.monotonic()]:
-        del running[child.receiver]
-        _kill(child)
-        limit = child.deadline - child.started
-        error = ReportError(
-            f"The job was not done after {limit:g} seconds and was stopped",
-            fix="raise the time limit, or look for what takes so long",
-            stage="time limit",
-        )
-        yield Outcome(child.index, child.job, error=error, seconds=time.monotonic() - child.started)
+def _ended(running: list[_Running]) -> list[_Running]:
+    """Wait until a child has sent its outcome, has died or is too late; return those that have."""
+    nearest = min(child.deadline for child in running)
+    signs = {sign: child for child in running for sign in (child.receiver, child.process.sentinel)}
+    ready = wait(list(signs), timeout=max(0.0, nearest - time.monotonic()))
+    now = time.monotonic()
+    return [c for c in running if c.receiver in ready or c.process.sentinel in ready or c.deadline <= now]
 
 
 def _outcome(child: _Running) -> Outcome:
-    """Read what a child sent, or say how it died."""
+    """Take what a child sent; if it sent nothing, say whether it died or was too slow."""
+    value, error, peak_mib = None, None, 0.0
     try:
-        value, error, peak_mib = child.receiver.recv()
-    except (EOFError, OSError, pickle.UnpicklingError):
-        value, error, peak_mib = None, None, 0.0
-        child.process.join()
-        error = _death(child.process.exitcode)
-    child.process.join()
-    child.receiver.close()
+        if child.receiver.poll():
+            value, error, peak_mib = pickle.loads(child.receiver.recv_bytes())  # noqa: S301 - our own child wrote it
+        else:
+            error = _without_result(child)
+    except EOFError:
+        error = _without_result(child)
+    _kill(child, grace_seconds=0.0 if child.deadline <= time.monotonic() else _GRACE_SECONDS)
     seconds = time.monotonic() - child.started
     return Outcome(child.index, child.job, value=value, error=error, seconds=seconds, peak_mib=peak_mib)
 
 
-def _death(exitcode: int | None) -> ReportError:
-    if exitcode is not None and exitcode < 0:
+def _without_result(child: _Running) -> ReportError:
+    child.process.join(timeout=max(0.0, child.deadline - time.monotonic()))
+    if child.process.exitcode is not None:
+        return _death(child.process.exitcode)
+    return ReportError(
+        f"The job was not done after {child.deadline - child.started:g} seconds and was stopped",
+        fix="raise the time limit, or look for what takes so long",
+        stage="time limit",
+    )
+
+
+def _death(exitcode: int) -> ReportError:
+    if exitcode < 0:
         how = f"was killed by signal {-exitcode} ({signal.Signals(-exitcode).name})"
         fix = "if nobody killed it, the machine ran out of memory: use fewer workers"
     else:
@@ -211,13 +217,12 @@ def _death(exitcode: int | None) -> ReportError:
     return ReportError(f"The worker process {how}", fix=fix, stage="process", exitcode=exitcode)
 
 
-def _kill(child: _Running) -> None:
-    """Kill a child and the processes of its group."""
-    pid = child.process.pid
-    if pid is not None and child.process.is_alive():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)  # fails while the child has not yet made its own group
-        child.process.kill()
+def _kill(child: _Running, *, grace_seconds: float = 0.0) -> None:
+    """Make sure that a child has ended, and with it every process of its group."""
+    child.process.join(timeout=grace_seconds)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.process.pid or 0, signal.SIGKILL)  # fails while the child has not yet made its own group
+    child.process.kill()
     child.process.join()
     child.receiver.close()
 
@@ -232,7 +237,7 @@ def _work(function: Callable[[Any], Any], job: Any, sender: Connection) -> None:
         value = function(job)
     except PmoError as caught:
         error = caught
-    except BaseException as caught:  # a cell may raise anything, SystemExit and KeyboardInterrupt too
+    except BaseException as caught:  # noqa: BLE001 - a job may raise anything, SystemExit too, and must be reported
         error = _unexpected(caught)
     sender.send_bytes(_message(value, error))
     sender.close()
@@ -258,7 +263,7 @@ def _message(value: Any, error: PmoError | None) -> bytes:
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     try:
         return pickle.dumps((value, error, peak_mib))
-    except Exception as caught:
+    except Exception as caught:  # noqa: BLE001 - pickling raises whatever a value's own code raises
         problem = ReportError(f"The outcome cannot be sent back: {type(caught).__name__}: {caught}", stage="process")
         return pickle.dumps((None, problem, peak_mib))
 
@@ -295,8 +300,8 @@ def _become_server(warm: str) -> None:
             loaded = importlib.import_module(module)
             if function:
                 getattr(loaded, function)()
-        except Exception:
-            traceback.print_exc()  # every job would meet the same error, and reports it; the server must live
+        except Exception:  # noqa: BLE001 - every job meets the same error and reports it; the server must live
+            traceback.print_exc()
     gc.collect()
     gc.freeze()
 

@@ -44,8 +44,9 @@ class Column:
     name, kind, meaning
         ``kind`` fixes the type and the parser; ``meaning`` is one sentence for the template.
     need
-        ``"key"``: a row without it is quarantined; ``"column"``: the column must exist, a cell may be empty
-        with a state; ``"cell"``: as ``key``, but not part of the key; ``""``: optional.
+        ``"key"``: a row without it is quarantined; ``"part"``: part of the key too, but it may be empty;
+        ``"column"``: the column must exist, a cell may be empty with a state; ``"cell"``: as ``key``, but not part of
+        the key; ``""``: optional.
     allowed
         The values of a ``choice``; compared without regard to case and written in lower case.
     low, high
@@ -57,7 +58,7 @@ class Column:
     name: str
     kind: Kind
     meaning: str
-    need: Literal["", "key", "column", "cell"] = ""
+    need: Literal["", "key", "part", "column", "cell"] = ""
     allowed: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
@@ -92,7 +93,7 @@ class Table:
     @property
     def key(self) -> tuple[str, ...]:
         """Columns that together name a row."""
-        return tuple(column.name for column in self.columns if column.need == "key")
+        return tuple(column.name for column in self.columns if column.need in ("key", "part"))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ Candour = Literal["candid", "hopeful", "watermelon"]
 class ReferenceClass:
     """How far projects of one kind miss their approved cost and duration, and how large they are here.
 
-    ``cost_bounds`` and ``time_bounds`` are the lower and upper bound of (actual ÷ approved − 1); ``budget_thousands`` and
+    ``cost_bounds`` and ``time_bounds``: lower and upper bound of (actual ÷ approved − 1). ``budget_thousands`` and
     ``months`` are the smallest and largest size in this organisation.
     """
 
@@ -44,7 +44,9 @@ CLASSES: dict[str, ReferenceClass] = {
     "B": ReferenceClass("Standard building", (0.02, 0.24), (0.01, 0.04), (1_500, 14_000), (14, 28), "works"),
     "H": ReferenceClass("Non-standard building", (0.04, 0.51), (0.02, 0.39), (2_000, 26_000), (18, 38), "works"),
     "R": ReferenceClass("Standard civil engineering", (0.03, 0.44), (0.01, 0.20), (1_200, 22_000), (14, 32), "works"),
-    "V": ReferenceClass("Non-standard civil engineering", (0.06, 0.66), (0.03, 0.25), (4_000, 38_000), (20, 42), "works"),
+    "V": ReferenceClass(
+        "Non-standard civil engineering", (0.06, 0.66), (0.03, 0.25), (4_000, 38_000), (20, 42), "works"
+    ),
     "E": ReferenceClass("Equipment and development", (0.10, 2.00), (0.10, 0.54), (400, 7_500), (12, 30), "digital"),
     # The study has no duration figure for outsourcing: the bounds of standard civil engineering stand in.
     "O": ReferenceClass("Outsourcing", (0.00, 0.41), (0.01, 0.20), (250, 3_000), (12, 24), "service", "opex"),
@@ -92,21 +94,28 @@ UNITS: tuple[Unit, ...] = (
         "10 O Print and post contract", "11 E Robotic processing in revenues", "12 E Networks refresh",
     )),
     Unit("housing", "Housing", "place", "Siobhán Keane", "HSG", "Homes for Northshire", (
-        "01 B Canal Street, 84 homes", "02 B Hawthorn Estate, phase 1", "03 H Tower block cladding", "04 B Bungalows at Lea",
-        "05 R Estate roads and drainage", "06 E Repairs scheduling system", "07 O Voids contract", "08 B Extra care at Elmsett",
-        "09 H Listed terraces, Castle Row", "10 B Modular homes pilot", "11 E Damp sensors", "12 B Hostel refurbishment",
+        "01 B Canal Street, 84 homes", "02 B Hawthorn Estate, phase 1", "03 H Tower block cladding",
+        "04 B Bungalows at Lea",
+        "05 R Estate roads and drainage", "06 E Repairs scheduling system", "07 O Voids contract",
+        "08 B Extra care at Elmsett",
+        "09 H Listed terraces, Castle Row", "10 B Modular homes pilot", "11 E Damp sensors",
+        "12 B Hostel refurbishment",
         "13 B Garage sites, 22 homes",
     )),
     Unit("regeneration", "Regeneration", "place", "Tom Ashdown", "RGN", "Town Centre Renewal", (
-        "01 H Corn Exchange", "02 R Market square public realm", "03 B Enterprise units at Northgate", "04 V Quayside walls",
+        "01 H Corn Exchange", "02 R Market square public realm", "03 B Enterprise units at Northgate",
+        "04 V Quayside walls",
         "05 B Innovation centre", "06 H Theatre Royal stage house", "07 R Station forecourt", "08 B Skills hub",
         "09 E Footfall counters", "10 O Business support contract", "11 H Mill conversion", "12 R Green corridor",
         "13 B Market hall",
     )),
     Unit("waste", "Waste and Environment", "place", "Ingrid Møller", "WST", "Net Zero Northshire", (
-        "01 V Energy recovery link", "02 B Household waste site, south", "03 E Fleet to electric", "04 R Flood wall, Lower Wend",
-        "05 O Collections contract", "06 V Sea defence at Saltby", "07 B Materials recovery shed", "08 E Food waste bins",
-        "09 R Tree planting on verges", "10 V Reservoir spillway", "11 E Air quality network", "12 B Depot charging hub",
+        "01 V Energy recovery link", "02 B Household waste site, south", "03 E Fleet to electric",
+        "04 R Flood wall, Lower Wend",
+        "05 O Collections contract", "06 V Sea defence at Saltby", "07 B Materials recovery shed",
+        "08 E Food waste bins",
+        "09 R Tree planting on verges", "10 V Reservoir spillway", "11 E Air quality network",
+        "12 B Depot charging hub",
     )),
     Unit("adults", "Adult Care", "people", "Moira Featherstone", "ADC", "Living Well at Home", (
         "01 B Respite centre", "02 E Care finance system", "03 O Home care contract", "04 E Falls detection",
@@ -114,13 +123,17 @@ UNITS: tuple[Unit, ...] = (
         "09 O Reablement service", "10 E Shared care record", "11 B Supported living, Elm Road", "12 O Carers' service",
     )),
     Unit("children", "Children and Families", "people", "Dele Akinwande", "CHF", "Closer to Home", (
-        "01 B Children's home, north", "02 E Education case system", "03 B Family hub at Lea", "04 O Fostering recruitment",
+        "01 B Children's home, north", "02 E Education case system", "03 B Family hub at Lea",
+        "04 O Fostering recruitment",
         "05 B Children's home, south", "06 E School admissions online", "07 O Short breaks contract", "08 B Youth zone",
-        "09 O Transport for pupils", "10 E Safeguarding dashboard", "11 B Resource base at Moor Lane", "12 H Outdoor centre",
+        "09 O Transport for pupils", "10 E Safeguarding dashboard", "11 B Resource base at Moor Lane",
+        "12 H Outdoor centre",
     )),
     Unit("health", "Public Health", "people", "Rhiannon Pugh", "PHL", "Healthy Places", (
-        "01 O Stop smoking service", "02 B Leisure centre, east", "03 E Population health data", "04 O Sexual health contract",
-        "05 H Lido restoration", "06 E Health checks booking", "07 O Drug and alcohol service", "08 R Active travel links",
+        "01 O Stop smoking service", "02 B Leisure centre, east", "03 E Population health data",
+        "04 O Sexual health contract",
+        "05 H Lido restoration", "06 E Health checks booking", "07 O Drug and alcohol service",
+        "08 R Active travel links",
         "09 B Changing places toilets", "10 O School nursing", "11 E Air quality alerts", "12 O Weight management",
     )),
     Unit("finance", "Finance and Procurement", "resources", "Piotr Zieliński", "FIN", "Spend Wisely", (
@@ -129,11 +142,13 @@ UNITS: tuple[Unit, ...] = (
         "09 O Banking services", "10 E Asset valuation", "11 E Supplier portal", "12 O Energy supply tender",
     )),
     Unit("customer", "Customer and Communities", "resources", "Hannah Fox", "CUS", "One Front Door", (
-        "01 E Contact centre platform", "02 B One-stop shop at Westgate", "03 E Website rebuild", "04 O Translation contract",
-        "05 E Registrars booking", "06 B Crematorium second hall", "07 E Blue badge online", "08 O Voluntary sector grants",
+        "01 E Contact centre platform", "02 B One-stop shop at Westgate", "03 E Website rebuild",
+        "04 O Translation contract",
+        "05 E Registrars booking", "06 B Crematorium second hall", "07 E Blue badge online",
+        "08 O Voluntary sector grants",
         "09 H Museum store", "10 E Complaints system", "11 B Library at Elmsett", "12 E Residents' survey panel",
     )),
-    Unit("people", "Workforce", "resources", "Oluwaseun Bright", "WRK", "Fit for the Future", (
+    Unit("workforce", "Workforce", "resources", "Oluwaseun Bright", "WRK", "Fit for the Future", (
         "01 E Learning platform", "02 E Rostering", "03 O Agency staff contract", "04 B Office fit-out, Civic Two",
         "05 E Recruitment system", "06 O Occupational health", "07 E Payroll controls", "08 B Training centre",
         "09 E Staff app", "10 O Pensions administration", "11 E Records digitised", "12 O Apprenticeship levy",

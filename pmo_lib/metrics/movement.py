@@ -165,6 +165,12 @@ def row_keys(rows: pd.DataFrame, *, table: str) -> pd.Series:
     return keys
 
 
+def names_of(projects_history: pd.DataFrame) -> pd.Series:
+    """Return the name of each project as last returned: a Series by ``project_id``."""
+    last = projects_history.sort_values("period", kind="stable").drop_duplicates("project_id", keep="last")
+    return last.set_index("project_id")["name"]
+
+
 def status_dates(status_history: pd.DataFrame) -> pd.Series:
     """Return the status date of each period: a Series of dates by ``period``, ascending."""
     return status_history.groupby("period")["status_date"].max().sort_index()

@@ -1,0 +1,275 @@
+"""The ``pmo`` command: check, ingest, run, demo.
+
+Exit codes: 0 all published, 1 some reports failed, 2 usage or parameters, 3 data contract refused.
+The rooms are imported inside the commands, so that ``pmo --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pmo_lib.errors import DataContractError, PmoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pandas as pd
+
+    from pmo_lib.intake.checked import Checked
+    from pmo_lib.parameters.mapping import Mapping
+    from pmo_lib.parameters.models import Organisation
+    from pmo_lib.runner import Done
+
+ORG = click.option("--org", default="demo", show_default=True, help="Organisation: a folder under parameters/.")
+MAPPING = click.option("--mapping", default=None, help="Mapping of a foreign layout; default: the organisation's.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "PMO"})
+@click.version_option(package_name="pmo-lib")
+def commands() -> None:
+    """Portfolio returns in; proven health checks, outlooks and risk registers out."""
+
+
+@commands.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@ORG
+@MAPPING
+@click.option("--period", default=None, help="YYYY-MM; default: every period that the files hold.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def check(source: Path, *, org: str, mapping: str | None, period: str | None, as_json: bool) -> None:
+    """Print every finding of a return, each to its cell; change nothing."""
+    refusal: DataContractError | None = None
+    findings: pd.DataFrame | None
+    try:
+        returns = _checked(source, org=org, mapping=mapping, period=period)
+        findings = _joined(returns)
+    except DataContractError as error:
+        refusal, findings = error, error.data.get("findings")
+    if as_json:
+        records = [] if findings is None else json.loads(findings.to_json(orient="records"))
+        click.echo(json.dumps({"refused": str(refusal) if refusal else None, "findings": records}, indent=1))
+    else:
+        _print_findings(findings)
+    if refusal is not None:
+        raise refusal
+
+
+@commands.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@ORG
+@click.option("--period", required=True, help="YYYY-MM, the month of the status date; 'all' for every period held.")
+@MAPPING
+@click.option("--reason", default="", help="Why a period is ingested again.")
+def ingest(source: Path, *, org: str, period: str, mapping: str | None, reason: str) -> None:
+    """Check a return and keep it as the snapshot of its period."""
+    for snapshot in _ingest(source, org=org, period=period, mapping=mapping, reason=reason):
+        accounting, findings = snapshot.intake_table("accounting"), snapshot.intake_table("findings")
+        click.echo(
+            f"{org} {snapshot.period}: snapshot {snapshot.id[:12]}, {len(snapshot.portfolios)} portfolios, "
+            f"{accounting['rows_in'].sum()} rows in = {accounting['used'].sum()} used + "
+            f"{accounting['quarantined'].sum()} quarantined + {accounting['ignored'].sum()} ignored; "
+            f"{len(findings)} findings"
+        )
+
+
+@commands.command()
+@ORG
+@click.option("--period", required=True, help="YYYY-MM of the snapshot to report.")
+@click.option("--portfolio", "portfolios", multiple=True, help="Only this portfolio (repeat for more).")
+@click.option("--report", "reports", multiple=True, help="Only this report (repeat for more).")
+@click.option("--jobs", type=click.IntRange(min=1), default=None, help="Processes at a time; default: one per core.")
+@click.option(
+    "--engine",
+    type=click.Choice(["pmo", "kernel"]),
+    default="pmo",
+    show_default=True,
+    help="Warm engine, or the stock kernel.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting for this run, such as thresholds.cost_red=0.15.",
+)
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Write the outcome of every report here, as JSON.",
+)
+def run(*, org: str, period: str, summary: Path | None, **wanted: Any) -> None:  # fmt: skip
+    """Run the reports of a period and publish those that pass."""
+    done = _run(org=org, period=period, wanted=wanted)
+    if summary is not None:
+        _write_summary(summary, done=done)
+    failed = [one for one in done if one.status == "failed"]
+    click.echo(f"{len(done) - len(failed)} of {len(done)} reports published: {_outputs() / 'index.html'}")
+    if failed:
+        sys.exit(1)
+
+
+@commands.command()
+@click.option("--seed", default=1, show_default=True, help="Another seed is another organisation.")
+def demo(*, seed: int) -> None:
+    """Make the demo organisation's returns, ingest them, and run the reports of its latest period."""
+    from pmo_lib.demo.returns import write_returns
+
+    folder = _outputs() / "demo" / "returns"
+    written = write_returns(folder, seed=seed)
+    periods = sorted({path.parent.name for path in written})
+    click.echo(f"{len(written)} returns of {len(periods)} periods written to {folder}")
+    for period in periods:
+        _ingest(folder / period, org="demo", period=period, mapping=None, reason="the demo was made again")
+    done = _run(org="demo", period=periods[-1], wanted={})
+    failed = sum(one.status == "failed" for one in done)
+    click.echo(
+        f"{len(done) - failed} of {len(done)} reports of {periods[-1]} published. Open {_outputs() / 'index.html'}"
+    )
+    if failed:
+        sys.exit(1)
+
+
+def main() -> None:
+    """Run the command; print an error of ours as one clear line and leave with its code."""
+    try:
+        commands(standalone_mode=True)
+    except PmoError as error:
+        click.echo(f"pmo: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _outputs() -> Path:
+    from pmo_lib.parameters.load import find_root
+
+    return Path(os.environ["PMO_OUTPUTS"]).resolve() if "PMO_OUTPUTS" in os.environ else find_root() / "outputs"
+
+
+def _settings(org: str, *, mapping: str | None) -> tuple[Organisation, Mapping | None]:
+    from pmo_lib.parameters.load import find_root, load_mapping, load_organisation
+
+    organisation = load_organisation(find_root(), org=org)
+    name = mapping or organisation.mapping
+    return organisation, None if name is None else load_mapping(find_root(), org=org, name=name)
+
+
+def _checked(source: Path, *, org: str, mapping: str | None, period: str | None) -> list[Checked]:
+    from pmo_lib.intake.check import check as check_returns
+    from pmo_lib.snapshots import Archive, open_snapshot
+
+    organisation, layout = _settings(org, mapping=mapping)
+    archive = Archive(_outputs() / org / "archive")
+    earlier = [p for p in archive.periods() if period is None or p < period]
+    before = open_snapshot(archive, period=earlier[-1]) if earlier else None
+    previous = None if before is None else {name: before.table(name) for name in ("projects", "portfolios")}
+    return check_returns([source], organisation=organisation, mapping=layout, period=period, previous=previous)
+
+
+def _ingest(source: Path, *, org: str, period: str, mapping: str | None, reason: str) -> list[Any]:
+    from pmo_lib.snapshots import Archive, take
+
+    archive = Archive(_outputs() / org / "archive")
+    wanted = [period]
+    if period == "all":
+        wanted = sorted(checked.period for checked in _checked(source, org=org, mapping=mapping, period=None))
+    taken = []
+    for one in wanted:
+        for checked in _checked(source, org=org, mapping=mapping, period=one):
+            taken.append(take(checked, archive=archive, organisation=org, reason=reason))
+    return taken
+
+
+def _run(*, org: str, period: str, wanted: dict[str, Any]) -> list[Done]:
+    from pmo_lib.parameters.load import find_root
+    from pmo_lib.runner import Request, run
+
+    request = Request(
+        organisation=org,
+        period=period,
+        portfolios=tuple(wanted.get("portfolios", ())),
+        reports=tuple(wanted.get("reports", ())),
+        overrides=_overrides(wanted.get("settings", ())),
+        jobs=wanted.get("jobs"),
+        engine=wanted.get("engine", "pmo"),
+    )
+    with _progress() as tell:
+        return run(request, root=find_root(), outputs=_outputs(), tell=tell)
+
+
+def _overrides(settings: tuple[str, ...]) -> dict[str, str]:
+    wrong = [setting for setting in settings if "=" not in setting]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE", param_hint="--set")
+    return dict(setting.split("=", 1) for setting in settings)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Done, int], None]]:
+    """Show a bar on a terminal and plain lines elsewhere; a failure is always a line of its own."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, soft_wrap=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reports", total=None)
+
+        def tell(done: Done, total: int) -> None:
+            bar.update(task, total=total, advance=1)
+            name = f"{done.portfolio or 'organisation'} {done.report}"
+            if done.status == "failed":
+                console.print(f"failed: {name} at {done.stage}: {done.cause}", markup=False, highlight=False)
+            elif not console.is_terminal:
+                console.print(f"published: {name} in {done.seconds:.2f} s", markup=False, highlight=False)
+
+        yield tell
+
+
+def _write_summary(path: Path, *, done: list[Done]) -> None:
+    from dataclasses import asdict
+
+    records = sorted(
+        (asdict(one) for one in done), key=lambda one: (one["portfolio"] == "", one["portfolio"], one["report"])
+    )
+    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+
+
+def _joined(returns: list[Checked]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([checked.findings for checked in returns], ignore_index=True)
+
+
+def _print_findings(findings: pd.DataFrame | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if findings is None or findings.empty:
+        click.echo("no findings")
+        return
+    table = Table(show_lines=False)
+    for heading in ("severity", "place", "what is wrong", "what to do", "action"):
+        table.add_column(heading, overflow="fold")
+    for row in findings.to_dict("records"):
+        place = " ".join(str(part) for part in (row["file"], row["sheet"], row["cell"] or row["row"] or "") if part)
+        table.add_row(*(Text(str(part)) for part in (row["severity"], place, _what(row), row["fix"], row["action"])))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    counts = findings["severity"].value_counts()
+    click.echo(", ".join(f"{count} {severity}" for severity, count in counts.items()))
+
+
+def _what(row: dict[Any, Any]) -> str:
+    value = f": {row['value']!r}" if row["value"] and str(row["value"]) not in row["message"] else ""
+    return f"{row['message']}{value}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What is to be decided, what changed, and the figures and rules of the health check."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, Between, names_of
+from pmo_lib.metrics.ratings import BETTER, COMPARABLE, NOT_COMPARABLE, SAME, SCALES, WORSE
+from pmo_lib.theme import share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pmo_lib.parameters.models import Organisation
+
+NAMED = 3
+MEMBERSHIP = (JOINED, LEFT, MOVED_IN, MOVED_OUT)
+DECISION_COLUMNS = (
+    "decision_id", "name", "ask", "amount", "currency", "due_on", "days_left", "cost_of_delay", "decider",
+    "asked_before", "amount_reason", "cost_of_delay_reason", "due_on_reason", "decider_reason", "source_ref",
+)  # fmt: skip
+
+FINISH_RULE = "date now − date before, in calendar days; positive is later"
+SLIP_RULE = "finish − baseline finish, above this"
+COST_RULE = "cost ÷ baseline cost − 1, above this"
+AHEAD_RULE = "not yet met and forecast within this many days of the status date"
+RULES = (
+    (
+        "Rating movement",
+        "same rater, same scale",
+        "steps on the scale; positive is towards red; anything else is not comparable",
+        "National Audit Office, Delivering major projects in government, 2016",
+    ),
+    (
+        "Scales of ratings",
+        ", ".join(SCALES),
+        "; ".join(f"{name}: {' – '.join(scale)}" for name, scale in SCALES.items()),
+        "Infrastructure and Projects Authority, Annual Report on Major Projects",
+    ),
+    (
+        "Promise kept",
+        "met by its day",
+        "forecast at one report to come before the next; leaving the data is not finishing",
+        "definition of this report",
+    ),
+    (
+        "Slip rate",
+        "1.00",
+        "change of the forecast ÷ days between the reports; at 1 a date recedes as fast as time passes",
+        "milestone trend analysis",
+    ),
+)
+
+
+def decisions_sought(decisions: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
+    """List the decisions that are open at the status date, the most pressing first.
+
+    Returns
+    -------
+    DataFrame
+        ``decision_id, name`` (of the project, or ``the whole portfolio``), ``ask, amount, currency, due_on, days_left``
+        (negative: overdue), ``cost_of_delay`` (money a month), ``decider, asked_before`` (earlier reports in which it
+        was open) and ``source_ref``; a reason for each null in ``<column>_reason``.
+    """
+    ours = decisions[decisions["portfolio_id"] == between.portfolio_id]
+    opened = ours[ours["decided_on"].isna() | (ours["decided_on"] > ours["status_date"])]
+    now = opened[opened["period"] == between.period]
+    asked = opened.loc[opened["period"] < between.period].groupby("decision_id")["period"].nunique()
+    table = now.assign(
+        name=now["project_id"].map(names_of(projects)).where(now["project_id"].notna(), "the whole portfolio"),
+        days_left=(now["due_on"] - now["status_date"]).dt.days.astype("Int64"),
+        asked_before=now["decision_id"].map(asked).fillna(0).astype("int64"),
+        amount_reason="no amount stated",
+        cost_of_delay_reason="not stated",
+        due_on_reason="no deadline stated",
+        decider_reason="nobody named",
+    )
+    columns = list(DECISION_COLUMNS)
+    return table.sort_values(["due_on", "decision_id"], kind="stable")[columns].reset_index(drop=True)
+
+
+def changes(rated: pd.DataFrame, *, finishes: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """Count what changed since the last report, with the names that come first by rule.
+
+    Parameters
+    ----------
+    rated, finishes, members
+        Results of :func:`ratings`, ``schedule.finishes`` and ``movement.membership`` over the same two reports.
+
+    Returns
+    -------
+    DataFrame
+        ``topic`` (ratings, finish dates, membership), ``change, projects, out_of, named, since``: one row for each kind
+        of change, also where nobody changed; empty if there is no earlier report. ``named`` has up to three names,
+        joined by ``; ``: ratings by most steps, dates by most days, members by name.
+    """
+    since = rated["since"].dropna().unique()
+    if len(since) == 0:
+        return pd.DataFrame(columns=["topic", "change", "projects", "out_of", "named", "since"])
+    alike = rated[rated["movement"].isin(COMPARABLE)]
+    dated = finishes[finishes["moved_days"].notna()]
+    rows = [
+        *(_change("ratings", change=m, rows=alike[alike["movement"] == m], size="steps") for m in (WORSE, BETTER)),
+        _change("finish dates", change="later", rows=dated[dated["moved_days"] > 0], size="moved_days"),
+        _change("finish dates", change="earlier", rows=dated[dated["moved_days"] < 0], size="moved_days"),
+        *(
+            _change("membership", change=m, rows=members[members["movement"] == m])
+            for m in (JOINED, LEFT, MOVED_IN, MOVED_OUT)
+        ),
+    ]
+    out_of = {"ratings": len(alike), "finish dates": len(dated), "membership": len(members)}
+    return pd.DataFrame(rows).assign(out_of=lambda table: table["topic"].map(out_of), since=since[0])[
+        ["topic", "change", "projects", "out_of", "named", "since"]
+    ]
+
+
+def headline(
+    rated: pd.DataFrame, *, finishes: pd.DataFrame, members: pd.DataFrame, decisions: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the named figures of the health check: ``name, value, unit, reason``, the most telling first.
+
+    Counts only: each is a number of rows of a published table. Figures by rater carry the rater's name
+    (``sro_green``); a movement without an earlier report is null with its reason.
+    """
+    compared = rated["since"].notna().any()
+    moved = _tally(rated["movement"], of=(WORSE, BETTER, SAME, NOT_COMPARABLE), prefix="ratings")
+    places = _tally(members["movement"], of=(JOINED, LEFT, MOVED_IN, MOVED_OUT), prefix="projects")
+    dated = finishes["moved_days"].dropna().astype("float64")
+    late = dated[dated > 0]
+    dates = {"finishes_later": len(late), "finishes_earlier": int(dated.lt(0).sum()), "finishes_compared": len(dated)}
+    rows = [
+        ("projects", rated["project_id"].nunique(), "projects", None),
+        ("decisions_open", len(decisions), "decisions", None),
+        ("decisions_overdue", int(decisions["days_left"].lt(0).sum()), "decisions", None),
+        *((name, value, "ratings", None) for name, value in moved.items()),
+        *((name, value, "projects", None) for name, value in dates.items()),
+        ("finish_later_median_days", late.median() if len(late) else None, "days", "no finish date moved later"),
+        *((name, value, "projects", None) for name, value in places.items()),
+    ]
+    lacking = "there is no earlier report to compare with"
+    movements = {*moved, *dates, *places, "finish_later_median_days"}
+    rows = [row if compared or row[0] not in movements else (row[0], None, row[2], lacking) for row in rows]
+    table = pd.DataFrame([*rows, *_rater_figures(rated)], columns=["name", "value", "unit", "reason"])
+    table["value"] = table["value"].astype("float64")
+    return table.assign(reason=table["reason"].where(table["value"].isna()))
+
+
+def rules(settings: Organisation) -> pd.DataFrame:
+    """Return every threshold and formula that the health check uses: ``rule, value, formula, source``."""
+    latest = settings.baseline_is_latest_approved
+    limits = settings.thresholds
+    rows = [
+        *RULES,
+        (
+            "Movement of the finish",
+            "approved baseline" if latest else "forecast finish",
+            FINISH_RULE,
+            "baseline_is_latest_approved",
+        ),
+        ("Slip, amber", f"{limits.slip_amber_days} days", SLIP_RULE, "thresholds.slip_amber_days"),
+        ("Slip, red (a breach)", f"{limits.slip_red_days} days", SLIP_RULE, "thresholds.slip_red_days"),
+        ("Cost growth, amber", share(limits.cost_amber), COST_RULE, "thresholds.cost_amber"),
+        ("Cost growth, red (a breach)", share(limits.cost_red), COST_RULE, "thresholds.cost_red"),
+        ("Milestones ahead", f"{limits.milestone_horizon_days} days", AHEAD_RULE, "thresholds.milestone_horizon_days"),
+    ]
+    return pd.DataFrame(rows, columns=["rule", "value", "formula", "source"])
+
+
+def _change(topic: str, *, change: str, rows: pd.DataFrame, size: str = "") -> dict[str, Any]:
+    """Return one row of :func:`changes`; the first three names by size, then by name."""
+    weight = rows[size].abs().astype("float64") if size else pd.Series(0.0, index=rows.index)
+    first = rows.assign(weight=weight).sort_values(["weight", "name"], ascending=[False, True], kind="stable")
+    named = [_named(row, size=size) for row in _records(first.drop_duplicates("project_id").head(NAMED))]
+    return {"topic": topic, "change": change, "projects": rows["project_id"].nunique(), "named": "; ".join(named)}
+
+
+def _named(row: Mapping[str, Any], *, size: str) -> str:
+    if size == "steps":
+        return f"{row['name']} ({row['assessor_role']}: {row['rating_before']} to {row['rating']})"
+    if size == "moved_days":
+        return f"{row['name']} ({abs(int(row['moved_days'])):,} days)"
+    other = row.get("other_portfolio_id")
+    return f"{row['name']} ({other})" if isinstance(other, str) else str(row["name"])
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+
+
+def _tally(kinds: pd.Series, *, of: Sequence[str], prefix: str) -> dict[str, int]:
+    return {f"{prefix}_{kind.replace(' ', '_')}": int(kinds.eq(kind).sum()) for kind in of}
+
+
+def _rater_figures(rated: pd.DataFrame) -> list[tuple[str, int, str, None]]:
+    """Count ratings by rater and rating, in the order of the scale: ``sro_rated, sro_green …``."""
+    rows: list[tuple[str, int, str, None]] = []
+    for role in sorted(rated["assessor_role"].dropna().unique()):
+        own = rated.loc[rated["assessor_role"] == role]
+        stem = re.sub(r"[^a-z0-9]+", "_", role.lower()).strip("_")
+        counts = {"rated": int(own["rating"].notna().sum())} | {
+            rating.replace("/", "_"): int(own["rating"].eq(rating).sum())
+            for scale in sorted(own["rating_scale"].dropna().unique())
+            for rating in SCALES[scale]
+        }
+        rows.extend((f"{stem}_{name}", count, "ratings", None) for name, count in counts.items())
+    return rows

@@ -1,0 +1,147 @@
+"""Can we trust what we were told: what was disclosed, withdrawn, submitted, and what intake found.
+
+Completeness, validity and timeliness as in ISO/IEC 25012:2008, *Data quality model*; a withheld value is complete in
+that sense and is counted apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pmo_lib.contracts.tables import TABLES
+from pmo_lib.metrics.movement import Between, names_of, reasons
+from pmo_lib.theme import day, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATED = ("range", "withheld", "unreadable", "not returned")
+DISCLOSURE_COLUMNS = (
+    "table_name", "column_name", "period", "cells", "reported", "range", "withheld", "no_value", "published_share",
+)  # fmt: skip
+WITHDRAWN_COLUMNS = ("project_id", "name", "column_name", "before", "reason", "source_ref")
+SUBMISSION_COLUMNS = ("project_id", "name", "assessor_role", "submitted_on", "days_after", "reason")
+SEVERITIES = ("error", "warning", "notice")
+MEASURED_KINDS = ("date", "money", "number", "share", "level", "whole")
+
+
+def disclosure(tables: Mapping[str, pd.DataFrame], *, states: pd.DataFrame, portfolio_id: str) -> pd.DataFrame:
+    """Count, period by period, how many cells of a column were published: the drift of disclosure.
+
+    Parameters
+    ----------
+    tables
+        Histories by the name of their contract table.
+    states
+        History of the cell states.
+
+    Returns
+    -------
+    DataFrame
+        :data:`DISCLOSURE_COLUMNS`: a row for each period in which the table has rows, and each column that ever had a
+        cell withheld, given as a range, unreadable or not returned. ``cells`` = ``reported`` + ``range`` + ``withheld``
+        + ``no_value``; ``published_share`` = (``reported`` + ``range``) ÷ ``cells``.
+    """
+    ours = states[(states["portfolio_id"] == portfolio_id) & states["state"].isin(STATED)]
+    wanted = ours[["table_name", "column_name"]].drop_duplicates().sort_values(["table_name", "column_name"])
+    parts = [
+        _disclosed(tables[table], states=ours, table=table, column=column).assign(table_name=table, column_name=column)
+        for table, column in wanted.itertuples(index=False, name=None)
+        if table in tables and len(tables[table])
+    ]
+    whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return whole.reindex(columns=list(DISCLOSURE_COLUMNS))
+
+
+def withdrawn(projects: pd.DataFrame, *, states: pd.DataFrame, between: Between) -> pd.DataFrame:
+    """List the dates and numbers of ``projects`` that the earlier report published and this one does not.
+
+    A value that is now a range is still published.
+
+    Returns
+    -------
+    DataFrame
+        :data:`WITHDRAWN_COLUMNS`; ``before`` is the earlier value as text, ``reason`` why there is none now. Sorted by
+        name, then in the order of the contract.
+    """
+    now = between.now(projects)
+    before = between.before(projects).drop_duplicates("project_id").set_index("project_id")
+    names = [column.name for column in TABLES["projects"].columns if column.kind in MEASURED_KINDS]
+    parts = [
+        _withdrawn(now, before=before[name].reindex(now["project_id"]).set_axis(now.index), states=states)
+        for name in names
+    ]
+    whole = pd.concat(parts, ignore_index=True)
+    return whole.sort_values(["name", "project_id"], kind="stable")[list(WITHDRAWN_COLUMNS)].reset_index(drop=True)
+
+
+def submissions(status: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
+    """Say when each project's status came in, by rater: missing ones first, then the latest.
+
+    Returns
+    -------
+    DataFrame
+        :data:`SUBMISSION_COLUMNS`; ``days_after`` counts from the status date to the submission, ``reason`` says why it
+        is null: ``no status returned`` or ``the return does not say when it came in``.
+    """
+    now = between.now(status)
+    silent = between.now(projects).loc[lambda rows: ~rows["project_id"].isin(now["project_id"]), ["project_id"]]
+    absent = silent.assign(reason="no status returned", rank=0)
+    came = now.assign(reason="the return does not say when it came in", rank=1)
+    rows = pd.concat([absent, came], ignore_index=True) if len(absent) else came
+    rows = rows.assign(
+        name=rows["project_id"].map(names_of(projects)),
+        days_after=(rows["submitted_on"] - rows["status_date"]).dt.days.astype("Int64"),
+    )
+    rows = rows.sort_values(["rank", "days_after", "name"], ascending=[True, False, True], kind="stable")
+    return rows[list(SUBMISSION_COLUMNS)].reset_index(drop=True)
+
+
+def findings_by_rule(findings: pd.DataFrame) -> pd.DataFrame:
+    """Count what intake found: ``severity, rule, action, findings, example, fix``; errors first, then by number."""
+    grouped = findings.groupby(["severity", "rule", "action"], sort=True)
+    table = grouped.agg(findings=("message", "size"), example=("message", "first"), fix=("fix", "first")).reset_index()
+    table["rank"] = table["severity"].map({severity: rank for rank, severity in enumerate(SEVERITIES)})
+    table = table.sort_values(["rank", "findings"], ascending=[True, False], kind="stable")
+    return table.drop(columns="rank").reset_index(drop=True)
+
+
+def _disclosed(rows: pd.DataFrame, *, states: pd.DataFrame, table: str, column: str) -> pd.DataFrame:
+    """Count the cells of one column by period, in the portfolio whose ``states`` these are."""
+    ours = rows[rows["portfolio_id"].isin(states["portfolio_id"])]
+    words = reasons(ours, states=states, table=table, column=column)
+    counts = pd.DataFrame(
+        {
+            "period": ours["period"],
+            "cells": 1,
+            "reported": words.eq("").astype("int64"),
+            "range": words.str.startswith("a range").astype("int64"),
+            "withheld": words.str.startswith("withheld").astype("int64"),
+        }
+    )
+    table_of_counts = counts.groupby("period", as_index=False).sum()
+    published = table_of_counts["reported"] + table_of_counts["range"]
+    return table_of_counts.assign(
+        no_value=table_of_counts["cells"] - published - table_of_counts["withheld"],
+        published_share=published / table_of_counts["cells"],
+    )
+
+
+def _withdrawn(now: pd.DataFrame, *, before: pd.Series, states: pd.DataFrame) -> pd.DataFrame:
+    column = str(before.name)
+    gone = now.loc[now[column].isna() & before.notna()]
+    listed = gone[["project_id", "name", "source_ref"]].assign(
+        column_name=column,
+        before=[_as_text(value) for value in before.loc[gone.index]],
+        reason=reasons(gone, states=states, table="projects", column=column),
+    )
+    return listed[~listed["reason"].str.startswith("a range")]
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, pd.Timestamp):
+        return day(value)
+    amount = float(str(value))
+    return number(amount, decimals=0 if amount.is_integer() else 2)

@@ -1,0 +1,167 @@
+"""Earlier periods as they were organised then, and on today's structure: two groupings of the same project rows.
+
+A project counts, on today's structure, where it is now. A project that is no longer there follows its portfolio: through
+renamings and mergers to the one portfolio that took it over; where a portfolio was split among several, or ended
+without a successor, its left projects stay under its own name, marked as gone. Both groupings have equal totals.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pmo_lib.metrics.hierarchy import KEY, exact_sum, in_form, major_units, minor_units, one_currency
+from pmo_lib.metrics.movement import LEFT, MOVED_IN, MOVED_OUT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+AS_THEN, TODAY = "as then organised", "on today's structure"
+FOLLOWED = ("renamed", "merged")
+DISSOLVED, ENDED = "dissolved", "no longer reports"
+STRUCTURE_COLUMNS = [
+    "period", "unit_id", "name", "projects_then", "cost_then", "projects_today", "cost_today", "difference", "currency",
+]  # fmt: skip
+MOVE_COLUMNS = ["period", "project_id", "name", "from_id", "to_id", "before", "now", "currency"]
+
+
+def successors(gone: Sequence[str], *, lineage: pd.DataFrame, today: Sequence[str]) -> dict[str, str]:
+    """Return, for each portfolio that is no longer there, the one of today that took it over.
+
+    Parameters
+    ----------
+    gone
+        Ids of portfolios of earlier periods.
+    lineage
+        The contract table ``lineage``; rows about single projects are not used.
+    today
+        Ids of the portfolios that there are now.
+
+    Returns
+    -------
+    dict
+        Portfolio before → portfolio now, only where the way through renamings and mergers is unique.
+    """
+    whole = lineage[lineage["project_id"].isna()] if len(lineage) else lineage
+    ways: dict[str, set[str]] = {}
+    for before, after, kind in zip(whole["from_id"], whole["to_id"], whole["kind"], strict=True):
+        ways.setdefault(str(before), set()).update({str(after)} if kind in FOLLOWED else {str(after), ""})
+    found = {unit: _followed(unit, ways=ways, today=frozenset(today)) for unit in gone}
+    return {unit: successor for unit, successor in found.items() if successor is not None}
+
+
+def structures(
+    projects_history: pd.DataFrame, *, costs_history: pd.DataFrame, lineage: pd.DataFrame, names: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return each period's totals by portfolio, as then organised and on today's structure.
+
+    Parameters
+    ----------
+    projects_history, costs_history
+        The published tables ``projects`` and ``whole_life_cost`` of all periods; today is the latest of them.
+    lineage
+        The contract table ``lineage``.
+    names
+        Name of each portfolio by id, where it is known.
+
+    Returns
+    -------
+    DataFrame
+        One row per period and unit: :data:`STRUCTURE_COLUMNS`. Counts of projects and whole-life cost, both ways;
+        ``difference`` is cost today − cost then. In each period Σ then = Σ today, so Σ ``difference`` = 0.
+    """
+    rows = _placed(projects_history, costs_history=costs_history, lineage=lineage)
+    then = _by_unit(rows, by="portfolio_id", suffix="then")
+    today = _by_unit(rows, by="unit_today", suffix="today")
+    table = then.join(today, how="outer").sort_index().rename_axis(["period", "unit_id"]).reset_index()
+    counts = ["projects_then", "projects_today"]
+    table[counts] = table[counts].fillna(0).astype("int64")
+    gone = rows["today"].iloc[0] if len(rows) else frozenset()
+    labels = [_label(unit, names=names, today=gone, lineage=lineage) for unit in table["unit_id"]]
+    difference = minor_units(table["cost_today"]).fillna(0) - minor_units(table["cost_then"]).fillna(0)
+    table = table.assign(name=labels, difference=major_units(difference), currency=one_currency(costs_history))
+    return table[STRUCTURE_COLUMNS]
+
+
+def moves(costs_history: pd.DataFrame) -> pd.DataFrame:
+    """List the projects that changed portfolio, period by period: what one gave away and another took over.
+
+    Returns
+    -------
+    DataFrame
+        :data:`MOVE_COLUMNS`: ``before`` is the cost in the old portfolio, ``now`` in the new one; ``from_id`` or ``to_id``
+        is null where the other portfolio's report is not there.
+    """
+    rows = in_form(costs_history, columns=[*KEY, "period", "name", "before", "now", "cause", "currency"])
+    by = ["period", "project_id"]
+    went = rows[rows["cause"].eq(MOVED_OUT)].set_index(by)[["portfolio_id", "name", "before", "currency"]]
+    came = rows[rows["cause"].eq(MOVED_IN)].set_index(by)[["portfolio_id", "name", "now", "currency"]]
+    both = went.join(came, how="outer", lsuffix="_went", rsuffix="_came").sort_index().reset_index()
+    table = both.assign(
+        name=both["name_came"].where(both["name_came"].notna(), both["name_went"]),
+        currency=both["currency_came"].where(both["currency_came"].notna(), both["currency_went"]),
+    )
+    return table.rename(columns={"portfolio_id_went": "from_id", "portfolio_id_came": "to_id"})[MOVE_COLUMNS]
+
+
+def moves_by_period(moved: pd.DataFrame) -> pd.DataFrame:
+    """Return ``period, projects, before, now, currency`` of :func:`moves`, one row per period."""
+    rows = [
+        {
+            "period": period,
+            "projects": len(group),
+            "before": exact_sum(group["before"]),
+            "now": exact_sum(group["now"]),
+            "currency": one_currency(group),
+        }
+        for period, group in moved.groupby("period", sort=True)
+    ]
+    return pd.DataFrame(rows, columns=["period", "projects", "before", "now", "currency"])
+
+
+def _followed(unit: str, *, ways: Mapping[str, set[str]], today: frozenset[str]) -> str | None:
+    """Follow the ways from a unit while each is the only one; "" stands for a part that went elsewhere."""
+    seen: set[str] = set()
+    while unit not in today:
+        onward = ways.get(unit, set())
+        if len(onward) != 1 or unit in seen:
+            return None
+        seen.add(unit)
+        (unit,) = onward
+    return unit
+
+
+def _placed(projects_history: pd.DataFrame, *, costs_history: pd.DataFrame, lineage: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per period and project with its portfolio then, its unit today and its cost."""
+    rows = in_form(projects_history, columns=["period", *KEY])[["period", *KEY]]
+    costs = in_form(costs_history, columns=["period", *KEY, "now"]).drop_duplicates(["period", *KEY])
+    rows = rows.merge(costs[["period", *KEY, "now"]], how="left", on=["period", *KEY])
+    latest = rows[rows["period"].eq(rows["period"].max())]
+    today = frozenset(latest["portfolio_id"])
+    places = dict(zip(latest["project_id"], latest["portfolio_id"], strict=True))
+    taken_over = successors(sorted(set(rows["portfolio_id"])), lineage=lineage, today=sorted(today))
+    units = [
+        places.get(project, taken_over.get(portfolio, portfolio))
+        for project, portfolio in zip(rows["project_id"], rows["portfolio_id"], strict=True)
+    ]
+    now = rows["period"].eq(rows["period"].max())
+    unit_today = pd.Series(units, index=rows.index, dtype="object").mask(now, rows["portfolio_id"])
+    return rows.assign(unit_today=unit_today, today=[today] * len(rows))
+
+
+def _by_unit(rows: pd.DataFrame, *, by: str, suffix: str) -> pd.DataFrame:
+    grouped = rows.assign(minor=minor_units(rows["now"])).groupby(["period", by])
+    table = pd.DataFrame({f"projects_{suffix}": grouped.size(), f"cost_{suffix}": grouped["minor"].sum(min_count=1)})
+    return table.assign(**{f"cost_{suffix}": major_units(table[f"cost_{suffix}"])})
+
+
+def _label(unit: str, *, names: Mapping[str, str], today: frozenset[str], lineage: pd.DataFrame) -> str:
+    name = str(names.get(unit, unit))
+    if unit in today:
+        return name
+    split = len(lineage) > 0 and (lineage["from_id"].eq(unit) & lineage["project_id"].isna()).any()
+    return f"{name} ({DISSOLVED if split else ENDED})"
+
+
+__all__ = ["AS_THEN", "LEFT", "TODAY", "moves", "moves_by_period", "structures", "successors"]

@@ -1,0 +1,41 @@
+"""One file of any kind that is read → its grids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmo_lib.sources.delimited import ENCODINGS, read_delimited
+from pmo_lib.sources.files import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pmo_lib.sources.grid import Grid
+
+
+def read_grids(path: Path, *, encodings: Sequence[str] = ENCODINGS, delimiter: str | None = None) -> list[Grid]:
+    """Read one file; a workbook gives a grid per sheet, any other file one grid whose sheet name is empty.
+
+    Parameters
+    ----------
+    path
+        A file with an ending of :data:`pmo_lib.sources.files.SUFFIXES`.
+    encodings, delimiter
+        For text files, see :func:`pmo_lib.sources.delimited.read_delimited`.
+
+    Raises
+    ------
+    SourceError
+        If the file cannot be read at all.
+    """
+    kind = kind_of(path)
+    if kind == "text":
+        return [read_delimited(path, encodings=encodings, delimiter=delimiter)]
+    if kind == "parquet":
+        from pmo_lib.sources.columnar import read_parquet
+
+        return [read_parquet(path)]
+    from pmo_lib.sources.excel import read_workbook
+
+    return read_workbook(path)

@@ -1,0 +1,195 @@
+"""The report room: what a notebook sees, and what it may not do."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from returns import small_return, typed
+
+from pmo_lib import report
+from pmo_lib.errors import ParameterError, ReportError, StoreError
+from pmo_lib.report import ECHO, EXHIBIT, PLOTLY, PUBLISHED
+from pmo_lib.snapshots import Archive, take
+from pmo_lib.tables.html import Show, html_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REPORTS = """
+reports:
+  - name: health_check
+    title: Health check
+    question: Which projects need help?
+    exhibits:
+      - {id: ratings, needs: [status], caption: One row a project., supplier: 'project managers, sheet status'}
+      - {id: risks, needs: [risks], caption: Risks., supplier: 'risk owners, sheet risks'}
+"""
+ORGANISATION = "id: demo\nname: Demo\nthresholds: {cost_amber: 0.05, cost_red: 0.1}\n"
+FIGURES = pd.DataFrame([("projects", 2.0, "projects", None)], columns=["name", "value", "unit", "reason"])
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project root with one organisation and two periods; project I1 moved from ICT to HWY in the second."""
+    (tmp_path / "parameters" / "demo").mkdir(parents=True)
+    (tmp_path / "parameters" / "reports.yml").write_text(REPORTS)
+    (tmp_path / "parameters" / "demo" / "organisation.yml").write_text(ORGANISATION)
+    monkeypatch.setenv("PMO_ROOT", str(tmp_path))
+    monkeypatch.setenv("PMO_OUTPUTS", str(tmp_path / "outputs"))
+    archive = Archive(tmp_path / "outputs" / "demo" / "archive")
+    august = small_return("2026-08", date(2026, 8, 31), portfolios={"HWY": ["H1"], "ICT": ["I1", "I2"]})
+    take(august, archive=archive, organisation="demo")
+    september = small_return("2026-09", date(2026, 9, 30), portfolios={"HWY": ["H1", "I1"], "ICT": ["I2"]})
+    moves = [
+        {"portfolio_id": p, "from_id": "ICT", "to_id": "HWY", "project_id": "I1", "kind": "transferred",
+         "effective_on": date(2026, 9, 30)}
+        for p in ("HWY", "ICT")
+    ]  # fmt: skip
+    september.tables["lineage"] = typed("lineage", moves)
+    take(september, archive=archive, organisation="demo")
+    InteractiveShell.instance()
+    return tmp_path
+
+
+def begin(portfolio: str = "HWY", period: str = "2026-09", **more: Any) -> report.Book:
+    """Open the health check, its output captured."""
+    with capture_output():
+        return report.begin("health_check", organisation="demo", period=period, portfolio=portfolio, **more)
+
+
+def chart(_: pd.DataFrame) -> go.Figure:
+    """Return a small chart."""
+    return go.Figure(go.Bar(x=[1], y=[2]), layout={"title": {"text": "Two"}})
+
+
+def listing(rows: pd.DataFrame) -> Any:
+    """Return a small table."""
+    return html_table(rows, columns=[Show("project_id", "Project")], caption="Projects")
+
+
+def shown(book: report.Book, *calls: Any) -> list[dict[str, Any]]:
+    """Return the data of what the calls display."""
+    with capture_output() as captured:
+        for call in calls:
+            call(book)
+    return [dict(output.data) for output in captured.outputs]
+
+
+@pytest.mark.usefixtures("root")
+class TestBook:
+    """What an opened report holds."""
+
+    def test_head_echoes_what_it_opened(self) -> None:
+        """The first output says which organisation, period, portfolio, report and snapshot were opened."""
+        with capture_output() as captured:
+            book = report.begin("health_check", organisation="demo", period="2026-09", portfolio="HWY")
+        (head,) = [dict(output.data) for output in captured.outputs]
+        assert head[ECHO] == book.identity
+        assert head[ECHO]["portfolio"] == "HWY"
+        assert head[ECHO]["snapshot"] == book.snapshot.id
+        assert "Portfolio HWY" in head["text/html"]
+        assert "2 rows returned, 2 used, 0 quarantined" in head["text/html"]
+
+    def test_table_is_the_portfolio_now(self) -> None:
+        """A table holds this portfolio's rows of this period and no others."""
+        assert begin().table("projects")["project_id"].tolist() == ["H1", "I1"]
+        assert begin("ICT").table("projects")["project_id"].tolist() == ["I2"]
+
+    def test_history_shows_moves_as_moves(self) -> None:
+        """History holds a moved project under the portfolio that held it then, for the giver and the taker."""
+        taker = begin().history("projects")[["period", "portfolio_id", "project_id"]].to_numpy().tolist()
+        assert taker == [
+            ["2026-08", "HWY", "H1"], ["2026-08", "ICT", "I1"], ["2026-09", "HWY", "H1"], ["2026-09", "HWY", "I1"],
+        ]  # fmt: skip
+        giver = begin("ICT").history("projects")[["period", "portfolio_id", "project_id"]].to_numpy().tolist()
+        assert ["2026-09", "HWY", "I1"] in giver
+        assert ["2026-09", "HWY", "H1"] not in giver
+
+    def test_periods_come_from_the_chain(self) -> None:
+        """The periods are those of the snapshot's chain; the first has no previous one."""
+        assert begin().periods == ("2026-08", "2026-09")
+        assert begin().previous_period == "2026-08"
+        assert begin(period="2026-08").previous_period is None
+        assert begin().year_ago_period is None
+
+    def test_overrides_reach_the_settings(self) -> None:
+        """A setting of the command line wins over the organisation's; an unusable one is an error."""
+        assert begin(overrides={"thresholds.cost_red": "0.25"}).settings.thresholds.cost_red == 0.25
+        with pytest.raises(ParameterError):
+            begin(overrides={"thresholds.cost_rde": "0.25"})
+
+    def test_unknown_portfolio_and_period_are_refused(self) -> None:
+        """A portfolio or period without data is an error that names what there is, never another portfolio's page."""
+        with pytest.raises(ParameterError, match="there are HWY, ICT"):
+            begin("HWX")
+        with pytest.raises(StoreError, match="2026-08, 2026-09"):
+            begin(period="2027-01")
+
+
+@pytest.mark.usefixtures("root")
+class TestShow:
+    """What an exhibit emits."""
+
+    def test_exhibit_has_chart_figures_and_caption(self) -> None:
+        """An exhibit is a sentence, the chart as data, its figures as a table, and a caption with date and sources."""
+        book = begin()
+        metric = book.table("projects")
+        outputs = shown(
+            book, lambda b: b.show("ratings", metric, figure=chart, table=listing, says=lambda _: "Look <b>")
+        )
+        sentence, drawn, below = outputs
+        assert sentence[EXHIBIT] == {"exhibit": "ratings", "figure": True, "table": True, "missing": False}
+        assert "Look &lt;b&gt;" in sentence["text/html"]
+        assert drawn[PLOTLY]["config"]["showSendToCloud"] is False
+        assert "H1" in below["text/html"]
+        assert "Status date 30 Sep 2026. Source tables: status." in below["text/html"]
+        assert book.figures_made == 1
+
+    def test_missing_data_says_who_could_supply_it(self) -> None:
+        """Without its tables an exhibit names them and who has them; with them, that there is nothing to show."""
+        empty = pd.DataFrame()
+        (missing,) = shown(begin(), lambda b: b.show("risks", empty, figure=chart))
+        assert "Missing: risks." in missing["text/html"]
+        assert "risk owners, sheet risks" in missing["text/html"]
+        (nothing,) = shown(begin(), lambda b: b.show("ratings", empty, figure=chart))
+        assert "Nothing to show" in nothing["text/html"]
+
+    def test_exhibits_are_declared_and_shown_once(self) -> None:
+        """An exhibit that is not declared, or shown twice, is an error."""
+        book = begin()
+        with pytest.raises(KeyError, match="no exhibit 'typo'"):
+            book.show("typo", pd.DataFrame())
+        shown(book, lambda b: b.show("risks", pd.DataFrame()))
+        with pytest.raises(ReportError, match="shown twice"):
+            book.show("risks", pd.DataFrame())
+
+    def test_publish_asks_for_every_exhibit(self) -> None:
+        """A report that leaves an exhibit out does not publish."""
+        book = begin()
+        shown(book, lambda b: b.show("risks", pd.DataFrame()))
+        with pytest.raises(ReportError, match="exhibits not shown: ratings"):
+            book.publish(figures=FIGURES, tables={})
+        outputs = shown(
+            book, lambda b: b.show("ratings", pd.DataFrame()), lambda b: b.publish(figures=FIGURES, tables={})
+        )
+        assert outputs[-1][PUBLISHED] == {"figures_made": 0, "exhibits": ["risks", "ratings"]}
+
+    def test_tiles_say_why_a_figure_is_missing(self) -> None:
+        """A tile shows the value with its unit, or n/a with the reason; data is escaped."""
+        figures = pd.DataFrame(
+            [
+                ("whole_life_cost", 63.9e9, "GBP", None),
+                ("cpi", None, "ratio", "no <actual> cost"),
+                ("late", 0.25, "share", None),
+            ],
+            columns=["name", "value", "unit", "reason"],
+        )
+        (tiles,) = shown(begin(), lambda b: b.kpis(figures))
+        for words in ("£63.9bn", "whole life cost", "n/a", "no &lt;actual&gt; cost", "25%"):
+            assert words in tiles["text/html"]
