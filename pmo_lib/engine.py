@@ -36,6 +36,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import nbformat
@@ -43,6 +44,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 from traitlets.config import Config
 
 from pmo_lib.errors import CellFailed, ParameterError, ReportError
@@ -52,12 +54,12 @@ from pmo_lib.workers import ENVIRONMENT, die_with_parent
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from nbformat import NotebookNode
 
 EngineName = Literal["pmo", "kernel"]
 """``pmo`` is the warm one; ``kernel`` starts a stock Jupyter kernel for each notebook."""
 
 INJECTED_ID = "injected-parameters"
+_MARKER = "papermill-error-cell-tag"  # two cells that papermill adds to a failed notebook, with random ids
 _PINNED = ("IPYKERNEL_CELL_NAME", "PLOTLY_RENDERER")
 _CLIENT_OPTIONS = {"record_timing": False, "coalesce_streams": True}
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -127,6 +129,7 @@ def warm() -> None:
 
 def canonical(notebook: NotebookNode) -> NotebookNode:
     """Remove from an executed notebook, in place, what two runs or two engines would write differently."""
+    notebook.cells = [cell for cell in notebook.cells if _MARKER not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         for name in ("papermill", "execution"):
             cell.metadata.pop(name, None)
@@ -152,10 +155,10 @@ class WarmEngine:
         from papermill.engines import Engine  # noqa: PLC0415
 
         engine = type("Managed", (Engine,), {"execute_managed_notebook": staticmethod(_execute_managed)})
-        return cls._held(engine, nb, kernel_name, options)
+        return cls._held(engine, nb=nb, kernel_name=kernel_name, options=options)
 
     @classmethod
-    def _held(cls, engine: Any, nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> NotebookNode:
+    def _held(cls, engine: Any, *, nb: NotebookNode, kernel_name: str, options: dict[str, Any]) -> NotebookNode:
         """Execute, and let the caller have the notebook even if papermill raises."""
         options.pop("held", []).append(nb)
         executed: NotebookNode = engine.execute_notebook(nb, kernel_name, **options)
@@ -182,8 +185,16 @@ class StockEngine(WarmEngine):
 
         with tempfile.TemporaryDirectory(prefix="pmo-") as scratch:
             config = Config({"ConnectionFileMixin": {"transport": "ipc", "connection_file": f"{scratch}/kernel.json"}})
-            options |= {"kernel_manager_class": StockManager, "config": config, **_CLIENT_OPTIONS}
-            return cls._held(NBClientEngine, nb, kernel_name, options)
+            options |= {"kernel_manager_class": StockManager, "config": config, "shutdown_kernel": "immediate"}
+            options |= {"on_cell_executed": _refuse_exit, **_CLIENT_OPTIONS}
+            return cls._held(NBClientEngine, nb=nb, kernel_name=kernel_name, options=options)
+
+
+def _refuse_exit(*, cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
+    """Raise if a cell asked a stock kernel to exit: it would go on for a moment, and nobody would know."""
+    if any(payload.get("source") == "ask_exit" for payload in execute_reply["content"].get("payload", [])):
+        error = SimpleNamespace(ename="SystemExit", evalue="exit() and quit() are errors", traceback=[])
+        raise _cell_failed(cell_index, cell=cell, error=error)
 
 
 class StockManager(AsyncKernelManager):
@@ -229,7 +240,7 @@ def _run(
                 notebook, None, dict(parameters), engine_name=engine, kernel_name="python3", language="python",
                 progress_bar=False, request_save_on_cell_execute=False, autosave_cell_every=0, held=held,
             )  # fmt: skip
-    except (PapermillExecutionError, CellTimeoutError, DeadKernelError) as caught:
+    except (PapermillExecutionError, CellTimeoutError, DeadKernelError, CellFailed) as caught:
         trouble = caught
     return held[0], trouble
 
@@ -252,6 +263,8 @@ def _raise_for_failures(notebook: NotebookNode, *, trouble: Exception | None) ->
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 raise _cell_failed(index, cell=cell, error=output)
+    if isinstance(trouble, CellFailed):
+        raise trouble
     left_out = [
         i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and c.source.strip() and not c.execution_count
     ]
@@ -261,7 +274,7 @@ def _raise_for_failures(notebook: NotebookNode, *, trouble: Exception | None) ->
         raise ReportError(f"{what}{where}", fix="look for a call that ends the kernel", stage="execute")
 
 
-def _cell_failed(index: int, *, cell: NotebookNode, error: NotebookNode) -> CellFailed:
+def _cell_failed(index: int, *, cell: NotebookNode, error: Any) -> CellFailed:
     traceback = _ANSI.sub("", "\n".join(error.traceback))
     what = f"Cell {index} ({cell.id}): {error.ename}: {error.evalue}"
     fix = "let the notebook run to its end instead of leaving it" if error.ename == "SystemExit" else ""
@@ -298,7 +311,7 @@ def _checked(notebook: NotebookNode, *, parameters: Mapping[str, Any], where: st
     """Return the parameters in the order of the notebook's own, or raise with everything that is wrong."""
     declared, problems = _declared(notebook)
     for name, value in parameters.items():
-        problems += _problems_of(name, value, declared=declared)
+        problems += _problems_of(name, value=value, declared=declared)
     if problems:
         raise ParameterError(
             f"{where}: {'; '.join(problems)}", fix="use the names and types of its parameters cell", problems=problems
@@ -330,7 +343,7 @@ def _assignment(statement: ast.stmt) -> tuple[str, ast.expr | None, Any]:
     raise ValueError(f"line {statement.lineno} is no assignment")
 
 
-def _problems_of(name: str, value: Any, *, declared: Mapping[str, ast.expr | type | None]) -> list[str]:
+def _problems_of(name: str, *, value: Any, declared: Mapping[str, ast.expr | type | None]) -> list[str]:
     if not name.isidentifier() or keyword.iskeyword(name):
         return [f"{name!r} is no name for a parameter"]
     if name not in declared:
@@ -341,7 +354,11 @@ def _problems_of(name: str, value: Any, *, declared: Mapping[str, ast.expr | typ
         return [f"{name} = {value!r}: {type(value).__name__} is not text, number, flag, null, list or mapping"]
     wanted = declared[name]
     try:
-        fits = _fits(value, wanted) if isinstance(wanted, ast.expr) else wanted is None or _is_a(value, wanted)
+        fits = (
+            _fits(value, annotation=wanted)
+            if isinstance(wanted, ast.expr)
+            else wanted is None or _is_a(value, kind=wanted)
+        )
     except ValueError as error:
         return [f"{name}: {error}"]
     kind = ast.unparse(wanted) if isinstance(wanted, ast.expr) else getattr(wanted, "__name__", "")
@@ -354,30 +371,30 @@ def _is_plain(value: Any) -> bool:
     return all(map(_is_plain, value)) if isinstance(value, list) else isinstance(value, str | int | float | None)
 
 
-def _is_a(value: Any, kind: type) -> bool:
+def _is_a(value: Any, *, kind: type) -> bool:
     """Tell types apart as people do: a flag is no number, a whole number is a number."""
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return type(value) is kind
 
 
-def _fits(value: Any, annotation: ast.expr) -> bool:
+def _fits(value: Any, *, annotation: ast.expr) -> bool:
     """Check a value against an annotation such as ``str``, ``str | None``, ``list[str]`` or ``dict[str, str]``."""
     match annotation:
         case ast.Constant(value=None):
             return value is None
         case ast.Constant(value=str(quoted)):
-            return _fits(value, ast.parse(quoted, mode="eval").body)
+            return _fits(value, annotation=ast.parse(quoted, mode="eval").body)
         case ast.Name(id=name) if name in _KINDS:
-            return _is_a(value, _KINDS[name])
+            return _is_a(value, kind=_KINDS[name])
         case ast.Name(id="Any" | "object"):
             return True
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _fits(value, left) or _fits(value, right)
+            return _fits(value, annotation=left) or _fits(value, annotation=right)
         case ast.Subscript(value=ast.Name(id="list"), slice=item):
-            return type(value) is list and all(_fits(one, item) for one in value)
+            return type(value) is list and all(_fits(one, annotation=item) for one in value)
         case ast.Subscript(value=ast.Name(id="dict"), slice=ast.Tuple(elts=[_, item])):
-            return type(value) is dict and all(_fits(one, item) for one in value.values())
+            return type(value) is dict and all(_fits(one, annotation=item) for one in value.values())
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             return value in ast.literal_eval(ast.Tuple(elts=getattr(choices, "elts", [choices]), ctx=ast.Load()))
     raise ValueError(f"the annotation {ast.unparse(annotation)} is not understood")

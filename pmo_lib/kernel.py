@@ -73,7 +73,7 @@ class Stream(io.TextIOBase):
 
     encoding = "UTF-8"
 
-    def __init__(self, name: str, *, send: Callable[[str, str], None]) -> None:
+    def __init__(self, name: str, *, send: Callable[..., None]) -> None:
         self.name, self._send, self._parts = name, send, list[str]()
 
     def write(self, text: str) -> int:
@@ -87,7 +87,7 @@ class Stream(io.TextIOBase):
         """Send what was kept."""
         text, self._parts = "".join(self._parts), []
         if text:
-            self._send(self.name, text)
+            self._send(self.name, text=text)
 
     def writable(self) -> bool:
         """Say that one may write."""
@@ -119,12 +119,12 @@ class Kernel:
         shell: Any = InteractiveShell.instance()
         self.parent = self.wire.msg("execute_request", {"code": code})
         shell.set_parent(self.parent)
-        self._send("execute_input", {"code": code, "execution_count": shell.execution_count})
-        reply = await _run_cell(shell, code)
+        self._send("execute_input", code=code, execution_count=shell.execution_count)
+        reply = await _run_cell(shell, code=code)
         sys.stdout.flush()
         sys.stderr.flush()
         self._send_descriptors()
-        self._send("status", {"execution_state": "idle"})
+        self._send("status", execution_state="idle")
         self.shell_channel.messages.append({"parent_header": self.parent["header"], "content": reply})
         return str(self.parent["header"]["msg_id"])
 
@@ -132,11 +132,11 @@ class Kernel:
         """Say that the kernel lives, as this process does."""
         return True
 
-    def send_stream(self, name: str, text: str) -> None:
+    def send_stream(self, name: str, *, text: str) -> None:
         """Send text of standard output or error."""
-        self._send("stream", {"name": name, "text": text})
+        self._send("stream", name=name, text=text)
 
-    def _send(self, kind: str, content: dict[str, Any]) -> None:
+    def _send(self, kind: str, **content: Any) -> None:
         self.wire.send(None, kind, content, self.parent)
 
     def _send_descriptors(self) -> None:
@@ -145,10 +145,10 @@ class Kernel:
             written = os.pread(file.fileno(), os.fstat(file.fileno()).st_size - self._read[name], self._read[name])
             self._read[name] += len(written)
             if written:
-                self.send_stream(name, written.decode(errors="replace"))
+                self.send_stream(name, text=written.decode(errors="replace"))
 
 
-async def _run_cell(shell: Any, code: str) -> dict[str, Any]:
+async def _run_cell(shell: Any, *, code: str) -> dict[str, Any]:
     """Run a cell and return the content of its reply; the same steps as ``IPythonKernel.do_execute``."""
     failure = None
     try:
@@ -180,6 +180,7 @@ def _connected(kernel: Kernel) -> Any:
     )
     atexit.unregister(shell.atexit_operations)
     shell.displayhook.session = shell.display_pub.session = kernel.wire
+    shell.kernel = kernel  # scrapbook and others ask whether there is one
     shell.ask_exit = _exit_is_an_error
     return shell
 

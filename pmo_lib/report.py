@@ -109,13 +109,16 @@ class Book:
     def history(self, name: str) -> pd.DataFrame:
         """Return a contract table over all periods up to this one, with ``period`` in front.
 
+        A table with a column ``period`` of its own (finance) keeps it and has ``return_month`` in front instead.
         Rows of projects that moved stand here too, under the portfolio that held them in that period, so that a move is
         seen as a move and not as a loss.
         """
-        parts = [self._with_moved(snapshot, name=name).assign(period=snapshot.period) for snapshot in self.chain]
-        filled = [part for part in parts if len(part)]
-        whole = pd.concat(filled, ignore_index=True) if filled else parts[-1]
-        return whole[["period", *[column for column in whole.columns if column != "period"]]]
+        parts = [(snapshot.period, self._with_moved(snapshot, name=name)) for snapshot in self.chain]
+        month_column = "return_month" if "period" in parts[-1][1].columns else "period"
+        stamped = [part.assign(**{month_column: period}) for period, part in parts]
+        filled = [part for part in stamped if len(part)]
+        whole = pd.concat(filled, ignore_index=True) if filled else stamped[-1]
+        return whole[[month_column, *[column for column in whole.columns if column != month_column]]]
 
     def _with_moved(self, snapshot: Snapshot, *, name: str) -> pd.DataFrame:
         own = snapshot.table(name, portfolio=self.portfolio or None)

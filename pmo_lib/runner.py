@@ -106,7 +106,7 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
     try:
         for phase in (first, last):
             jobs = [_job(request, one=one, places=(root, outputs, staging), snapshot=snapshot) for one in phase]
-            for outcome in workers.run(make, jobs):
+            for outcome in workers.run(make, jobs=jobs):
                 done.append(_settle(outcome, folder=folder / request.period))
                 tell(done[-1], len(first) + len(last))
             _write_state(folder, snapshot=snapshot, done=done, root=root)
@@ -183,7 +183,7 @@ def make(job: Job) -> tuple[Path, Path]:
     page = render(notebook, assets="../assets" if job.portfolio else "assets")
     document = from_notebook(notebook)
     asked = {key: value for key, value in job.parameters.items() if key != "overrides"} | {"report": job.report}
-    gate(notebook, page, parameters=asked, figures_made=_figures_made(notebook))
+    gate(notebook, page=page, parameters=asked, figures_made=_figures_made(notebook))
     content = page.encode()
     write_atomically(target.with_suffix(".html"), content=content)
     results = canonical_json({**document, "page_sha256": digest_of(content)})

@@ -122,7 +122,7 @@ class Workers:
     seconds: float = 600.0
     warm: tuple[str, ...] = ()
 
-    def run(self, function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterator[Outcome]:
+    def run(self, function: Callable[[Any], Any], *, jobs: Iterable[Any]) -> Iterator[Outcome]:
         """Call `function` with each job in a process of its own; outcomes arrive as they finish.
 
         Parameters
@@ -143,7 +143,7 @@ class Workers:
         try:
             while waiting or running:
                 while waiting and len(running) < self.size:
-                    running.append(self._start(function, *waiting.popleft()))
+                    running.append(self._start(function, numbered=waiting.popleft()))
                 for child in _ended(running):
                     running.remove(child)
                     yield _outcome(child)
@@ -157,10 +157,11 @@ class Workers:
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return max(1, min(self.count or usable, usable))
 
-    def _start(self, function: Callable[[Any], Any], index: int, job: Any) -> _Running:
+    def _start(self, function: Callable[[Any], Any], *, numbered: tuple[int, Any]) -> _Running:
+        index, job = numbered
         context = multiprocessing.get_context("forkserver")
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(function, job, sender), daemon=False)
+        process = context.Process(target=_work, args=(function,), kwargs={"job": job, "sender": sender})
         started = time.monotonic()
         process.start()
         sender.close()  # or the end of the child would not be seen
@@ -227,7 +228,7 @@ def _kill(child: _Running, *, grace_seconds: float = 0.0) -> None:
     child.receiver.close()
 
 
-def _work(function: Callable[[Any], Any], job: Any, sender: Connection) -> None:
+def _work(function: Callable[[Any], Any], *, job: Any, sender: Connection) -> None:
     """Run in the child: one job, one message."""
     die_with_parent()
     os.setsid()
@@ -239,7 +240,7 @@ def _work(function: Callable[[Any], Any], job: Any, sender: Connection) -> None:
         error = caught
     except BaseException as caught:  # noqa: BLE001 - a job may raise anything, SystemExit too, and must be reported
         error = _unexpected(caught)
-    sender.send_bytes(_message(value, error))
+    sender.send_bytes(_message(value, error=error))
     sender.close()
 
 
@@ -258,7 +259,7 @@ def _unexpected(caught: BaseException) -> ReportError:
     return ReportError(f"{type(caught).__name__}: {caught}", stage="process", traceback="".join(lines))
 
 
-def _message(value: Any, error: PmoError | None) -> bytes:
+def _message(value: Any, *, error: PmoError | None) -> bytes:
     """Pickle an outcome; one that cannot be pickled becomes an error that can."""
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     try:

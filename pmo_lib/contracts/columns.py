@@ -72,9 +72,7 @@ class Column:
     @property
     def bounds(self) -> tuple[float | None, float | None]:
         """Lowest and highest allowed value, with the defaults of the kind."""
-        defaults = {"share": (0.0, 1.0), "level": (1.0, 5.0)}.get(
-            self.kind, (None, None)
-        )
+        defaults = {"share": (0.0, 1.0), "level": (1.0, 5.0)}.get(self.kind, (None, None))
         return (
             defaults[0] if self.low is None else self.low,
             defaults[1] if self.high is None else self.high,

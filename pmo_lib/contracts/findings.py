@@ -18,8 +18,8 @@ Action = Literal["refused", "quarantined", "nulled", "kept"]
 class Finding:
     """One finding.
 
-    ``severity`` is what it means (error: something was not used), ``action`` what was done: the whole return ``refused``,
-    the row ``quarantined``, the cell ``nulled`` (state unreadable), or the value ``kept``.
+    ``severity`` is what it means (error: something was not used), ``action`` what was done: the whole return
+    ``refused``, the row ``quarantined``, the cell ``nulled`` (state unreadable), or the value ``kept``.
     ``cell`` is in A1 notation; ``row`` counts from 1 as spreadsheets do.
     """
 
@@ -53,11 +53,7 @@ class Finding:
 
     def __str__(self) -> str:
         """Return *where: what is wrong: the value → what to do*."""
-        value = (
-            f": {self.value!r}"
-            if self.value and repr(self.value)[1:-1] not in self.message
-            else ""
-        )
+        value = f": {self.value!r}" if self.value and repr(self.value)[1:-1] not in self.message else ""
         return f"{self.place}: {self.message}{value} → {self.fix}"
 
 

@@ -92,6 +92,7 @@ UNITS: tuple[Unit, ...] = (
         "04 E Identity and access", "05 O Data centre exit", "06 E @Home assisted living sensors",
         "07 E Planning system replacement", "08 E Data warehouse, release 2", "09 E Telephony to the cloud",
         "10 O Print and post contract", "11 E Robotic processing in revenues", "12 E Networks refresh",
+        "13 E Electronic records", "14 E Mobile working for inspectors",
     )),
     Unit("housing", "Housing", "place", "Siobhán Keane", "HSG", "Homes for Northshire", (
         "01 B Canal Street, 84 homes", "02 B Hawthorn Estate, phase 1", "03 H Tower block cladding",
@@ -177,12 +178,14 @@ STORIES: dict[str, Story] = {
     "HWY-01": Story(starts=-19, months=34, cost_rank=0.90, candour="candid", rebaselined=-1),
     "HWY-03": Story(starts=-18, months=17, lasts=18, candour="candid"),  # closes in the period before the last
     "HWY-04": Story(starts=-16, months=27, cost_rank=0.97, candour="watermelon", flat=True),
+    "HWY-07": Story(starts=-24),
     "HWY-09": Story(starts=-1, first_seen=-1),  # joins in the period before the last
     "HWY-13": Story(starts=3, first_seen=-2),  # proposed: no baseline and no money yet
     "HWY-61": Story(starts=-9, months=18, candour="candid", moves_to="digital"),  # moves in the last period
     "EST-02": Story(starts=-15, months=20, cost_rank=0.55, candour="candid", flat=False),
     "EST-04": Story(starts=-20, months=29, cost_rank=0.93, candour="hopeful", rebaselined=-2),
     "EST-05": Story(starts=-13, months=24, cost_rank=0.95, candour="watermelon", flat=True),
+    "EST-06": Story(starts=-12),
     "EST-11": Story(starts=-15, months=16, lasts=16, candour="candid"),  # closes in the last period
     "DIG-01": Story(starts=-14, months=24, cost_rank=0.88, candour="watermelon", flat=True),
     "DIG-05": Story(starts=-10, months=20, paused_from=-1),

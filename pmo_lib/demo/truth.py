@@ -1,8 +1,8 @@
 """What really happens to each project, known to nobody in the organisation until it is over.
 
-Every draw comes from a stream that is named after what it is for, so that one more project, portfolio or period moves no
-other draw. Only sums, products and comparisons are used (no exp, log or power), so that the figures are the same on every
-machine.
+Every draw comes from a stream that is named after what it is for, so that one more project, portfolio or period moves
+no other draw. Only sums, products and comparisons are used (no exp, log or power), so that the figures are the same on
+every machine.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 PENNIES_PER_THOUSAND = 100_000
+PROJECTS_KEPT = 256  # what follows from a project alone is worked out once for so many of them
 PAUSE_MONTHS = 5
 RANKS = (0.0, 0.2, 0.5, 0.8, 0.95, 1.0)
 
@@ -67,9 +68,9 @@ class Version:
         return str(self.number)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Project:
-    """The hidden life of one project. Ages are months of work done: age 1 is the end of the first month.
+    """The hidden life of one project; two are equal only if they are one. Age 1 is the end of its first month of work.
 
     Attributes
     ----------

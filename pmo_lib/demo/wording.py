@@ -1,15 +1,19 @@
 """The words of the invented organisation: people, milestones, risks, issues and what managers write.
 
-Some of it is hostile on purpose (markup, formulas, quotes, umlauts): people paste such things into returns, and every page
-and workbook must treat them as text.
+Some of it is hostile on purpose (markup, formulas, quotes, umlauts): people paste such things into returns, and every
+page and workbook must treat them as text.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
+
+T = TypeVar("T")
 
 FIRST_NAMES = (
     "Amara", "Ben", "Caoimhe", "Daniel", "Eleanor", "Farid", "Grace", "Hywel", "Imogen", "Jürgen", "Kavita", "Liam",
@@ -234,18 +238,27 @@ PORTFOLIO_RISKS = (
     ),
 )  # fmt: skip
 ISSUES = {
-    "works": (("dependency", "Utility company has withdrawn its crew"), ("resourcing", "Clerk of works post vacant"),
-    ("structure", "Unclear who instructs the designer"), ("funding", "Grant condition not yet met")),
-    "digital": (("resourcing", "Test team shared with another project"), ("dependency",
-    "Network change freeze blocks the pilot"), ("other", "Supplier's defect count is rising"), ("funding",
-    "Licence budget sits in another service")),
-    "service": (("structure", "Two boards claim the decision"), ("other", "Data room incomplete for bidders"),
-    ("resourcing", "Legal adviser on long-term leave")),
-}  # fmt: skip
+    "works": (
+        ("dependency", "Utility company has withdrawn its crew"),
+        ("resourcing", "Clerk of works post vacant"),
+        ("structure", "Unclear who instructs the designer"),
+        ("funding", "Grant condition not yet met"),
+    ),
+    "digital": (
+        ("resourcing", "Test team shared with another project"),
+        ("dependency", "Network change freeze blocks the pilot"),
+        ("other", "Supplier's defect count is rising"),
+        ("funding", "Licence budget sits in another service"),
+    ),
+    "service": (
+        ("structure", "Two boards claim the decision"),
+        ("other", "Data room incomplete for bidders"),
+        ("resourcing", "Legal adviser on long-term leave"),
+    ),
+}
 NEEDS = (
-    "Cleared site for the compound", "Customer data extract", "Single sign-on for staff",
-    "Traffic management at the junction",
-    "Power supply upgrade", "Agreed chart of accounts",
+    "Cleared site for the compound", "Customer data extract", "Single sign-on for staff", "Power supply upgrade",
+    "Traffic management at the junction", "Agreed chart of accounts",
 )  # fmt: skip
 RESPONSES = {
     "threat": ("reduce", "transfer", "avoid", "accept"),
@@ -260,12 +273,12 @@ ACTIONS = (
 
 def person(rng: np.random.Generator) -> str:
     """Return a full name."""
-    return f"{choice(rng, FIRST_NAMES)} {choice(rng, LAST_NAMES)}"
+    return f"{choice(rng, of=FIRST_NAMES)} {choice(rng, of=LAST_NAMES)}"
 
 
-def choice(rng: np.random.Generator, words: tuple[str, ...]) -> str:
-    """Return one of the words."""
-    return words[int(rng.integers(len(words)))]
+def choice(rng: np.random.Generator, *, of: Sequence[T]) -> T:
+    """Return one of these, each as likely as the others."""
+    return of[int(rng.integers(len(of)))]
 
 
 def pounds(pennies: int) -> str:

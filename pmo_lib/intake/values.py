@@ -239,7 +239,7 @@ def _decimal_of(text: str, notation: Notation) -> Decimal:
             break
     thousands, point = re.escape(money.thousands), re.escape(money.decimal)
     grouped = rf"|[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+" if money.thousands else ""
-    if not re.fullmatch(rf"(?:[0-9]+{grouped})(?:{point}[0-9]+)?", bare):
+    if not re.fullmatch(rf"(?:[0-9]+{grouped})(?:{point}[0-9]+)?|{point}[0-9]+", bare):
         raise _no_number(bare, money)
     digits = bare.replace(money.thousands, "") if money.thousands else bare
     number = Decimal(digits.replace(money.decimal, "."))

@@ -1,8 +1,8 @@
 """Is anyone on it: what strikes when, what nobody looks after, and registers that are kept for show.
 
-Sources: risks have owners, responses, actions and dates of review (ISO 31000:2018, 6.5 and 6.6; Orange Book, HM Treasury
-2020, D and E); proximity is the time until a risk may strike (PRINCE2 2009, *Estimate*). A probability of 1 is an issue and
-a probability of 0 is no risk (both by definition). The limits are the organisation's, see
+Sources: risks have owners, responses, actions and dates of review (ISO 31000:2018, 6.5 and 6.6; Orange Book, HM
+Treasury 2020); proximity is the time until a risk may strike (PRINCE2 2009, *Estimate*). A probability of 1 is an
+issue and a probability of 0 is no risk (both by definition). The limits are the organisation's, see
 :class:`pmo_lib.parameters.models.RiskRules`.
 """
 
@@ -23,8 +23,8 @@ NO_ACTIONS, NO_ISSUES = "no actions were returned", "no issue log was returned"
 # In the order of urgency.
 FLAGS = (
     "past its date", "certain, so an issue", "above appetite, not escalated", "no owner", "no response", "no action",
-    "action overdue", "never reviewed", "review overdue", "occurred, no issue raised", "cannot happen", "has a closing date",
-    "impacts out of order", "target above current",
+    "action overdue", "never reviewed", "review overdue", "occurred, no issue raised", "cannot happen",
+    "has a closing date", "impacts out of order", "target above current",
 )  # fmt: skip
 RISK_COLUMNS = ["risk_id", "title", "project_id", "owner", "score", "grade", "expected_money", "currency", "source_ref"]
 FLAG_COLUMNS = ["flag", *RISK_COLUMNS, "dated_on", "days", "detail", "rule", "flagged"]
@@ -79,9 +79,10 @@ def risk_flags(
     Returns
     -------
     DataFrame
-        :data:`FLAG_COLUMNS`, by urgency of the flag, then in the order of the register: ``dated_on`` and ``days`` are the day
-        concerned and how long it is past; ``detail`` words; ``rule`` the exact rule; ``flagged`` the number of risks (of
-        actions, where they are overdue) with that flag, null where it is not known. Empty without an open risk.
+        :data:`FLAG_COLUMNS`, by urgency of the flag, then in the order of the register: ``dated_on`` and ``days`` are
+        the day concerned and how long it is past; ``detail`` words; ``rule`` the exact rule; ``flagged`` the number of
+        risks (of actions, where they are overdue) with that flag, null where it is not known. Empty without an open
+        risk.
     """
     risks = register.loc[register["open"]]
     if risks.empty:
@@ -125,8 +126,9 @@ def _neglect(risks: pd.DataFrame, *, rules: RiskRules) -> Iterator[Test]:
     unseen = risks["reviewed_on"].isna() & ~risks["age_days"].le(interval).fillna(value=False)
     yield "past its date", "open, and the day on which it may strike is past", _rows(
         risks, risks["proximity_days"].lt(0), since="proximity_on")  # fmt: skip
-    yield "above appetite, not escalated", f"threat graded above {appetite} whose status is not escalated", _rows(
-        risks, risks["above_appetite"] & risks["kind"].ne("opportunity") & ~risks["escalated"], detail=words)  # fmt: skip
+    yield "above appetite, not escalated", f"threat above {appetite} that is not escalated", _rows(
+        risks, risks["above_appetite"] & risks["kind"].ne("opportunity") & ~risks["escalated"], detail=words
+    )  # fmt: skip
     yield "no owner", "no owner is named", _rows(risks, risks["owner"].isna())
     yield "no response", "no response is chosen", _rows(risks, risks["response"].isna())
     yield "never reviewed", f"no review, and not raised within {interval} days", _rows(risks, unseen, since="raised_on")
@@ -144,8 +146,9 @@ def _contradictions(risks: pd.DataFrame) -> Iterator[Test]:
         wrong = low.gt(likely) | likely.gt(high) | low.gt(high)
         yield "impacts out of order", "low ≤ most likely ≤ high does not hold", _rows(risks, wrong, detail=f"in {unit}")
     scores = "target " + risks["target_score"].astype("str") + ", current " + risks["score"].astype("str")
-    yield "target above current", "the target score is above the current one", _rows(
-        risks, risks["target_score"].gt(risks["score"]), detail=scores)  # fmt: skip
+    worse = risks["target_score"].gt(risks["score"]) & risks["kind"].ne("opportunity")
+    yield "target above current", "the target score of a threat is above the current one", _rows(
+        risks, worse, detail=scores)  # fmt: skip
 
 
 def _actions(risks: pd.DataFrame, *, actions: pd.DataFrame) -> Iterator[Test]:
@@ -189,14 +192,16 @@ def register_patterns(scored: pd.DataFrame, *, period: str, issues: pd.DataFrame
     issues
         Contract table of the period.
     rules
-        ``bulk_review_risks``: a day of review shared by as many open risks is listed, with how many of them are unchanged
-        in all but that date since the last register; ``unmoved_periods``: periods with the same score from which it is listed.
+        ``bulk_review_risks``: a day of review shared by as many open risks is listed, with how many of them are
+        unchanged in all but that date since the last register; ``unmoved_periods``: number of registers with the same
+        score from which a risk is listed.
 
     Returns
     -------
     DataFrame
-        :data:`PATTERN_COLUMNS`; ``pattern`` is "reviewed in bulk" (``risks``, ``unchanged``; null without an earlier register),
-        "score never moved" (``periods``), or "issue that no risk foresaw" (``detail`` says how). Empty without an open risk.
+        :data:`PATTERN_COLUMNS`; ``pattern`` is "reviewed in bulk" (``risks``, ``unchanged``; null without an earlier
+        register), "score never moved" (``periods``), or "issue that no risk foresaw" (``detail`` says how). Empty
+        without an open risk.
     """
     mine = scored.loc[scored["ours"] & scored["period"].eq(period) & scored["open"]]
     if mine.empty:
@@ -261,4 +266,4 @@ def _unforeseen(scored: pd.DataFrame, *, issues: pd.DataFrame) -> pd.DataFrame:
 def _patterns(rows: pd.DataFrame) -> pd.DataFrame:
     whole = rows.reindex(columns=PATTERN_COLUMNS)
     dates = {"dated_on": "datetime64[us]", "risks": "Int64", "unchanged": "Int64", "periods": "Int64"}
-    return whole.astype({**{name: "str" for name in PATTERN_COLUMNS}, **dates})
+    return whole.astype({**dict.fromkeys(PATTERN_COLUMNS, "str"), **dates})

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics.risk import KINDS, compared_period, paired_risks
+from pmo_lib.metrics.risk import compared_period, paired_risks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NO_REGISTER = "no risk register was returned"
-NO_EARLIER = "no earlier register to compare with"
 # In the order in which a bridge is read: what came, what changed, what went.
 CAUSES = (
     "new", "re-opened", "moved in", "newly quantified", "re-estimated", "no longer quantified", "closed", "occurred",
@@ -28,12 +26,11 @@ CAUSES = (
 MOVES = ("new", "new, already over", "re-appeared", "re-opened", "moved in", "escalated", "de-escalated", "kept",
          "closed", "occurred", "dropped", "moved out")  # fmt: skip
 MOVEMENT_COLUMNS = (
-    "risk_id", "title", "project_id", "kind", "kind_before", "owner", "what", "cause", "status_before", "status", "position_before",
-    "position", "score_before", "score", "moved_score", "grade_before", "grade", "expected_money_before",
-    "expected_money", "moved_money", "expected_days_before", "expected_days", "currency", "compared_with",
-    "portfolio_other", "source_ref",
+    "risk_id", "title", "project_id", "kind", "kind_before", "owner", "what", "cause", "status_before", "status",
+    "position_before", "position", "score_before", "score", "moved_score", "grade_before", "grade",
+    "expected_money_before", "expected_money", "moved_money", "expected_days_before", "expected_days", "currency",
+    "compared_with", "portfolio_other", "source_ref",
 )  # fmt: skip
-FIGURE_COLUMNS = ("name", "label", "value", "unit", "reason", "movement")
 
 
 def one_currency(currencies: Iterable[Any], *, what: str) -> str:
@@ -107,12 +104,12 @@ def risk_movements(scored: pd.DataFrame, *, period: str) -> pd.DataFrame:
     -------
     DataFrame
         One row per risk that is open in either register or changed its state: ``risk_id, title, project_id, kind,
-        kind_before, owner, what`` (one of :data:`MOVES`; dropped: was open, is not in the register and was never closed;
-        re-appeared: was seen in an older register), ``cause`` (one of :data:`CAUSES`, unchanged or not quantified),
-        ``status_before, status, position_before, position`` (as P4 × I3), ``score_before, score, moved_score,
-        grade_before, grade, expected_money_before, expected_money`` (each only while the risk is open and ours),
-        ``moved_money, expected_days_before, expected_days, currency, compared_with`` (period), ``portfolio_other,
-        source_ref``.
+        kind_before, owner, what`` (one of :data:`MOVES`; dropped: was open, is not in the register and was never
+        closed; re-appeared: was seen in an older register), ``cause`` (one of :data:`CAUSES`, unchanged or not
+        quantified), ``status_before, status, position_before, position`` (as P4 × I3), ``score_before, score,
+        moved_score, grade_before, grade, expected_money_before, expected_money`` (each only while the risk is open
+        and ours), ``moved_money, expected_days_before, expected_days, currency, compared_with`` (period),
+        ``portfolio_other, source_ref``.
 
     Raises
     ------
@@ -236,56 +233,6 @@ def exposure_bridge(movements: pd.DataFrame) -> pd.DataFrame:
         currency=one_currency(movements["currency"], what="two risk registers"),
         compared_with=movements["compared_with"].iloc[0],
     )
-
-
-def exposure_headline(register: pd.DataFrame, *, movements: pd.DataFrame) -> pd.DataFrame:
-    """Return exposure by kind, with a last row ``net``, beside the last register; none if no register was returned.
-
-    Returns
-    -------
-    DataFrame
-        ``kind, risks_open, risks_unquantified, risks_without_days, expected_money, expected_money_before, moved_money,
-        expected_days, expected_days_before, moved_days, currency, money_reason, days_reason, before_reason``.
-    """
-    if register.empty:
-        return pd.DataFrame(columns=["kind", *HEADLINE_COLUMNS])
-    exposure, compared = risk_exposure(register), not movements.empty
-    kinds = [kind for kind in KINDS if kind != "not stated" or kind in set(exposure["kind"])]
-    rows = [
-        {
-            "kind": kind,
-            **_sums(
-                exposure.loc[exposure["kind"].eq(kind)], movements=movements.loc[movements["kind_before"].eq(kind)]
-            ),
-        }
-        for kind in kinds
-    ]
-    rows.append({"kind": "net", **_sums(exposure, movements=movements)})
-    table = pd.DataFrame(rows)
-    for unit in ("money", "days"):
-        table[f"moved_{unit}"] = table[f"expected_{unit}"] - table[f"expected_{unit}_before"]
-    table["currency"] = one_currency(exposure["currency"], what="risk register")
-    table["before_reason"] = "nothing quantified before" if compared else NO_EARLIER
-    return table[["kind", *HEADLINE_COLUMNS]]
-
-
-HEADLINE_COLUMNS = (
-    "risks_open", "risks_unquantified", "risks_without_days", "expected_money", "expected_money_before", "moved_money",
-    "expected_days", "expected_days_before", "moved_days", "currency", "money_reason", "days_reason", "before_reason",
-)  # fmt: skip
-
-
-def _sums(exposure: pd.DataFrame, *, movements: pd.DataFrame) -> dict[str, Any]:
-    counts = {name: int(exposure[name].sum()) for name in ("risks_open", "risks_unquantified", "risks_without_days")}
-    sums: dict[str, Any] = {}
-    for unit, gaps in (("money", "risks_unquantified"), ("days", "risks_without_days")):
-        sums[f"expected_{unit}"] = exposure[f"expected_{unit}"].sum(min_count=1)
-        sums[f"expected_{unit}_before"] = movements[f"expected_{unit}_before"].astype("float64").sum(min_count=1)
-        none_open = (
-            "none is open" if not counts["risks_open"] else f"none of {counts[gaps]} open is quantified in {unit}"
-        )
-        sums[f"{unit}_reason"] = none_open if pd.isna(sums[f"expected_{unit}"]) else ""
-    return {**counts, **sums}
 
 
 def contingency_left(projects: pd.DataFrame, *, reserves: pd.DataFrame) -> pd.DataFrame:

@@ -1,151 +1,28 @@
-"""The tree of an organisation, and sums of what its portfolios published at every level of it.
-
-Money is added as whole pence (integer minor units) and written as float again, so that a sum is the same however its rows
-are grouped: adding floats is not associative, adding integers is.
-"""
+"""The tree of an organisation, and the sums of the published project rows at every level of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics.movement import LEFT, MOVED_OUT
+from pmo_lib.metrics.facts import (
+    MEASURE_NAMES,
+    MONEY,
+    OWN,
+    RATED,
+    major_units,
+    minor_units,
+    one_currency,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-HEALTH, FINANCE, RISK = "health_check", "financial_outlook", "risk_register"
-KEY = ["portfolio_id", "project_id"]
 WHOLE_PORTFOLIO = "(whole portfolio)"
-RATED = "rated:"
-WITHOUT = "without:"
-ENTERPRISE, PROGRAMME, PROJECT, OWN = "enterprise", "programme", "project", "own"
-PLACES = ["portfolio_id", "project_id", "name", "programme_id", "client_id", "standing", "cost_cause", "currency"]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A quantity that is summed up the tree, and the report that publishes it."""
-
-    name: str
-    report: str
-    kind: Literal["count", "money"]
-
-
-MEASURES: tuple[Measure, ...] = (
-    Measure("projects", HEALTH, "count"),
-    Measure("cost_before", FINANCE, "money"),
-    Measure("cost_now", FINANCE, "money"),
-    Measure("cost_movement", FINANCE, "money"),
-    Measure("costs_known", FINANCE, "count"),
-    Measure("plan", FINANCE, "money"),
-    Measure("outlook", FINANCE, "money"),
-    Measure("variance", FINANCE, "money"),
-    Measure("in_year_known", FINANCE, "count"),
-    Measure("risks_open", RISK, "count"),
-    Measure("risks_unquantified", RISK, "count"),
-    Measure("threats", RISK, "money"),
-    Measure("opportunities", RISK, "money"),
-    Measure("exposure", RISK, "money"),
-)
-MEASURE_NAMES = [measure.name for measure in MEASURES]
-MONEY = [measure.name for measure in MEASURES if measure.kind == "money"]
-
-
-def minor_units(amounts: pd.Series) -> pd.Series:
-    """Return amounts as whole minor units (pence, cents): ``Int64``, null stays null."""
-    return (amounts.astype("float64") * 100).round().astype("Int64")
-
-
-def major_units(amounts: pd.Series) -> pd.Series:
-    """Return whole minor units as ``float64`` amounts again."""
-    return amounts.astype("float64") / 100
-
-
-def exact_sum(amounts: pd.Series) -> float:
-    """Return the sum of amounts, added as whole minor units; nulls count nothing."""
-    return int(minor_units(amounts).fillna(0).sum()) / 100
-
-
-def one_currency(*tables: pd.DataFrame) -> str:
-    """Return the only currency of published tables; ``""`` where they hold no money.
-
-    Raises
-    ------
-    ReportError
-        More than one: a total over mixed currencies is no total.
-    """
-    texts = [rows["currency"].dropna() for rows in tables if "currency" in rows.columns and len(rows)]
-    found = sorted({str(text) for column in texts for text in column if text})
-    if len(found) > 1:
-        raise ReportError(
-            f"the portfolios report in {', '.join(found)}: no total over several currencies is made",
-            fix="return all money in one currency, converted at a stated rate",
-            stage="notebook",
-        )
-    return found[0] if found else ""
-
-
-def in_form(rows: pd.DataFrame, *, columns: Sequence[str]) -> pd.DataFrame:
-    """Return a published table with at least these columns, null where no report published any row."""
-    missing = {name: None for name in columns if name not in rows.columns}
-    return rows.assign(**missing) if missing else rows
-
-
-def project_facts(
-    projects: pd.DataFrame,
-    *,
-    costs: pd.DataFrame,
-    in_year: pd.DataFrame,
-    ratings: pd.DataFrame,
-    exposure: pd.DataFrame,
-) -> pd.DataFrame:
-    """Put what the reports published of each project side by side: the rows that every total is the sum of.
-
-    Parameters
-    ----------
-    projects, costs, in_year, ratings, exposure
-        The published tables ``projects``, ``whole_life_cost``, ``in_year``, ``ratings`` and ``exposure`` of one period.
-
-    Returns
-    -------
-    DataFrame
-        One row per portfolio and project, sorted; a project that left or moved out has a row for its earlier cost, and a
-        portfolio with risks of its own has a row whose ``project_id`` is ``""``::
-
-            portfolio_id project_id name programme_id client_id   str
-            standing     here | left | moved out | own
-            cost_cause   why the whole-life cost moved, or is not there
-            currency     str
-            projects cost_before … exposure                         see MEASURES; null where nothing was published
-            rated:<rater>:<rating>                                  number of ratings (0 or 1)
-
-        In-year money counts only where plan and outlook are both there, so that variance = outlook − plan.
-    """
-    one_currency(costs, in_year, exposure)
-    parts = (_project_rows(projects), _cost_rows(costs), _in_year_rows(in_year), _exposure_rows(exposure))
-    facts = pd.concat(parts, axis="columns").sort_index().join(_rating_rows(ratings), how="left")
-    facts = facts.reset_index()
-    facts["name"] = _first_known(facts, names=("name", "name_in_costs", "name_in_year")).fillna(facts["project_id"])
-    facts["currency"] = _first_known(facts, names=("currency_of_costs", "currency_of_year", "currency_of_risks"))
-    facts["standing"] = _standing(facts)
-    rated = sorted((c for c in facts.columns if c.startswith(RATED)), key=_rated_order)
-    return facts[[*PLACES, *MEASURE_NAMES, *rated]]
-
-
-def rating_column(role: str, *, rating: str) -> str:
-    """Return the name of the column that counts a rater's ratings of one colour."""
-    return f"{RATED}{role}:{rating}"
-
-
-def raters(facts: pd.DataFrame) -> tuple[str, ...]:
-    """Return the raters that facts or a roll-up of them count, in order."""
-    names = [str(name) for name in facts.columns if str(name).startswith(RATED)]
-    return tuple(dict.fromkeys(name.removeprefix(RATED).rpartition(":")[0] for name in names))
+WITHOUT, REASON = "without:", "reason:"
+ENTERPRISE, PROGRAMME, PROJECT = "enterprise", "programme", "project"
 
 
 def units(portfolios: pd.DataFrame, *, root: tuple[str, str], known: Sequence[str]) -> pd.DataFrame:
@@ -163,8 +40,8 @@ def units(portfolios: pd.DataFrame, *, root: tuple[str, str], known: Sequence[st
     Returns
     -------
     DataFrame
-        ``unit_id, parent_id, name, level, hierarchy``; the enterprise has a null parent, every other unit has one that is
-        there.
+        ``unit_id, parent_id, name, level, hierarchy``; the enterprise has a null parent, every other unit has one
+        that is there.
 
     Raises
     ------
@@ -198,7 +75,7 @@ def rollup(facts: pd.DataFrame, *, units: pd.DataFrame, batch: pd.DataFrame) -> 
     Parameters
     ----------
     facts
-        Result of :func:`project_facts`.
+        Result of :func:`pmo_lib.metrics.facts.project_facts`.
     units
         Result of :func:`units`.
     batch
@@ -217,16 +94,19 @@ def rollup(facts: pd.DataFrame, *, units: pd.DataFrame, batch: pd.DataFrame) -> 
             currency                    str
             complete                    bool
             without:<report>            portfolios at or below the node whose report is not published, joined by ", "
+            reason:<report>             why its measures are null, where they are
+            cost_cause                  of a project: why its cost moved, or is not there
 
         Each node is the sum of its children in whole minor units.
     """
+    units = _holding(units, portfolios=[*facts["portfolio_id"], *batch["portfolio_id"]])
     nodes = _nodes(facts, units=units)
     sums = _sums(facts, units=units)
-    marks = _marks(units, batch=batch)
-    whole = nodes.join(sums, on="node_id").join(marks, on="unit_id")
-    own = [column for column in whole.columns if column.startswith(WITHOUT)]
-    whole[own] = whole[own].where(whole["level"].isin(set(units["level"])), "").fillna("")
-    whole["complete"] = whole[own].eq("").all(axis="columns")
+    marks = _marks(units, batch=batch).set_index("unit_id")
+    is_unit = nodes["level"].isin(set(units["level"]))
+    own_marks = marks.reindex(nodes["unit_id"].where(is_unit)).fillna("").set_axis(nodes.index)
+    whole = pd.concat([nodes.join(sums, on="node_id"), own_marks], axis="columns")
+    whole["complete"] = own_marks[[column for column in marks.columns if column.startswith(WITHOUT)]].eq("").all(axis=1)
     whole["currency"] = one_currency(facts)
     return _in_reading_order(whole)
 
@@ -263,106 +143,6 @@ def _counted_by(facts: pd.DataFrame, *, by: pd.Series, names: tuple[str, str]) -
     return {names[0]: grouped.size(), names[1]: major_units(grouped["minor"].sum(min_count=1))}
 
 
-def _first_known(rows: pd.DataFrame, *, names: Sequence[str]) -> pd.Series:
-    known = rows[names[0]].astype(object)
-    for name in names[1:]:
-        known = known.where(known.notna(), rows[name])
-    return known
-
-
-def _indexed(rows: pd.DataFrame, *, columns: Mapping[str, pd.Series | int]) -> pd.DataFrame:
-    keys = rows[KEY].astype(object).fillna({"project_id": ""})
-    return keys.assign(**columns).set_index(KEY)
-
-
-def _project_rows(projects: pd.DataFrame) -> pd.DataFrame:
-    rows = in_form(projects, columns=[*KEY, "name", "programme_id", "client_id"])
-    names = ("name", "programme_id", "client_id")
-    indexed = _indexed(rows, columns={"projects": 1, **{name: rows[name] for name in names}})
-    _once(indexed, table="projects")
-    return indexed
-
-
-def _cost_rows(costs: pd.DataFrame) -> pd.DataFrame:
-    rows = in_form(costs, columns=[*KEY, "name", "before", "now", "amount", "cause", "currency"])
-    columns = {
-        "name_in_costs": rows["name"],
-        "currency_of_costs": rows["currency"],
-        "cost_cause": rows["cause"],
-        "cost_before": rows["before"].astype("float64"),
-        "cost_now": rows["now"].astype("float64"),
-        "cost_movement": rows["amount"].astype("float64"),
-        "costs_known": rows["now"].notna().astype("int64"),
-    }
-    indexed = _indexed(rows, columns=columns)
-    _once(indexed, table="whole_life_cost")
-    return indexed
-
-
-def _in_year_rows(in_year: pd.DataFrame) -> pd.DataFrame:
-    rows = in_form(in_year, columns=[*KEY, "name", "plan", "outlook", "variance", "currency"])
-    both = rows["plan"].notna() & rows["outlook"].notna()
-    money = {name: rows[name].astype("float64").where(both) for name in ("plan", "outlook", "variance")}
-    texts = {"name_in_year": rows["name"], "currency_of_year": rows["currency"]}
-    indexed = _indexed(rows, columns={**texts, **money, "in_year_known": both.astype("int64")})
-    _once(indexed, table="in_year")
-    return indexed
-
-
-def _exposure_rows(exposure: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per project: a project may have threats and opportunities."""
-    rows = in_form(exposure, columns=[*KEY, "kind", "risks_open", "risks_unquantified", "expected_money", "currency"])
-    minor = minor_units(rows["expected_money"])
-    columns = {
-        "risks_open": rows["risks_open"].astype("Int64"),
-        "risks_unquantified": rows["risks_unquantified"].astype("Int64"),
-        "threats": minor.where(rows["kind"].eq("threat")),
-        "opportunities": minor.where(rows["kind"].eq("opportunity")),
-        "exposure": minor,
-    }
-    indexed = _indexed(rows, columns=columns)
-    sums = indexed.groupby(level=KEY).sum(min_count=1)
-    money = ["threats", "opportunities", "exposure"]
-    sums[money] = sums[money].apply(major_units)
-    currencies = _indexed(rows, columns={"currency": rows["currency"]}).groupby(level=KEY)["currency"].first()
-    return sums.assign(currency_of_risks=currencies)
-
-
-def _rating_rows(ratings: pd.DataFrame) -> pd.DataFrame:
-    rows = in_form(ratings, columns=[*KEY, "assessor_role", "rating"])
-    rated = rows[rows["rating"].notna()]
-    columns = [
-        rating_column(str(role), rating=str(rating))
-        for role, rating in zip(rated["assessor_role"], rated["rating"], strict=True)
-    ]
-    return _indexed(rated, columns={"column": pd.Series(columns, index=rated.index, dtype="object")}).pipe(_counts)
-
-
-def _counts(indexed: pd.DataFrame) -> pd.DataFrame:
-    return indexed.assign(n=1).set_index("column", append=True)["n"].groupby(level=[*KEY, "column"]).sum().unstack()
-
-
-def _rated_order(column: str) -> tuple[str, int]:
-    role, _, rating = column.removeprefix(RATED).rpartition(":")
-    return role, RATINGS.index(rating) if rating in RATINGS else len(RATINGS)
-
-
-def _once(indexed: pd.DataFrame, *, table: str) -> None:
-    twice = sorted({f"{place[0]} {place[1]}" for place in indexed.index[indexed.index.duplicated()]})
-    if twice:
-        raise ReportError(
-            f"the published table {table} has these projects twice: {', '.join(twice[:5])}",
-            fix="publish one row for each project",
-            stage="notebook",
-        )
-
-
-def _standing(facts: pd.DataFrame) -> pd.Series:
-    gone = facts["cost_cause"].where(facts["cost_cause"].isin([LEFT, MOVED_OUT]))
-    standing = gone.astype(object).where(facts["projects"].isna(), "here")
-    return standing.mask(facts["project_id"].eq(""), OWN).fillna("here")
-
-
 def _top(rows: pd.DataFrame, *, root: tuple[str, str]) -> tuple[str, str]:
     tops = rows[rows["parent_id"].isna() & rows["level"].eq(ENTERPRISE)]
     if len(tops) == 1:
@@ -397,6 +177,13 @@ def _upwards(unit: str, *, parents: Mapping[str, str | None]) -> Iterator[str]:
         here = parents.get(here)
 
 
+def _holding(units: pd.DataFrame, *, portfolios: Sequence[str]) -> pd.DataFrame:
+    """Return the units on the way to any of these portfolios; units that are only clients are not among them."""
+    paths = _paths(units)
+    held = {unit for portfolio in dict.fromkeys(portfolios) for unit in paths[portfolio]}
+    return units[units["unit_id"].isin(held) | units["level"].eq(ENTERPRISE)]
+
+
 def _node_ids(facts: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Return the node of each fact, and that of its programme (null where it has none)."""
     leaf = facts["portfolio_id"].astype("str") + "/project/" + facts["project_id"].astype("str")
@@ -417,6 +204,7 @@ def _nodes(facts: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
             "unit_id": facts["project_id"],
             "name": facts["name"].mask(facts["standing"].eq(OWN), WHOLE_PORTFOLIO),
             "standing": facts["standing"],
+            "cost_cause": facts["cost_cause"],
         }
     )
     held = programme.notna()
@@ -452,7 +240,7 @@ def _sums(facts: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
 
 
 def _marks(units: pd.DataFrame, *, batch: pd.DataFrame) -> pd.DataFrame:
-    """Return, by unit and report, the portfolios at or below it that have not published."""
+    """Return, by unit and report, the portfolios at or below it that have not published, and its own status if it has not."""
     lacking = batch[batch["status"].ne("published")]
     reports = list(dict.fromkeys(batch["report"]))
     paths = _paths(units)
@@ -460,11 +248,12 @@ def _marks(units: pd.DataFrame, *, batch: pd.DataFrame) -> pd.DataFrame:
     for portfolio, report in zip(lacking["portfolio_id"], lacking["report"], strict=True):
         for unit in paths.get(portfolio, ()):
             marks.setdefault((unit, report), []).append(portfolio)
-    columns = {
-        f"{WITHOUT}{report}": [", ".join(marks.get((unit, report), ())) for unit in units["unit_id"]]
-        for report in reports
-    }
-    return pd.DataFrame(columns, index=pd.Index(units["unit_id"], name="unit_id"))
+    states = {(row["portfolio_id"], row["report"]): f"report {row['status']}" for row in lacking.to_dict("records")}
+    columns: dict[str, list[str]] = {"unit_id": units["unit_id"].tolist()}
+    for report in reports:
+        columns[WITHOUT + report] = [", ".join(marks.get((unit, report), ())) for unit in units["unit_id"]]
+        columns[REASON + report] = [states.get((unit, report), "") for unit in units["unit_id"]]
+    return pd.DataFrame(columns)
 
 
 def _in_reading_order(nodes: pd.DataFrame) -> pd.DataFrame:

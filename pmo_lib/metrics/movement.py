@@ -37,11 +37,13 @@ class Between:
         """Return our rows of ``period``."""
         return history[(history["period"] == self.period) & (history["portfolio_id"] == self.portfolio_id)]
 
+    def here(self, history: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of ``period``, in whichever portfolio they stand; ours come first."""
+        return _ours_first(history[history["period"] == self.period], portfolio_id=self.portfolio_id)
+
     def before(self, history: pd.DataFrame) -> pd.DataFrame:
         """Return the rows of ``since``, in whichever portfolio they stood; ours come first."""
-        rows = history[history["period"] == self.since]
-        ours_first = (rows["portfolio_id"] != self.portfolio_id).sort_values(kind="stable").index
-        return rows.loc[ours_first]
+        return _ours_first(history[history["period"] == self.since], portfolio_id=self.portfolio_id)
 
     def reverse(self) -> Between:
         """Return the same two reports, the earlier one seen from the later; ValueError if there is no earlier one."""
@@ -88,10 +90,8 @@ def paired(projects_history: pd.DataFrame, *, column: str, between: Between) -> 
     """
     pairs = membership(projects_history, portfolio_id=between.portfolio_id, period=between.period, since=between.since)
     return pairs.assign(
-        before=_values_at(
-            projects_history, pairs=pairs, column=column, period=between.since, ours=between.portfolio_id
-        ),
-        now=_values_at(projects_history, pairs=pairs, column=column, period=between.period, ours=between.portfolio_id),
+        before=_values(between.before(projects_history), column=column, pairs=pairs),
+        now=_values(between.here(projects_history), column=column, pairs=pairs),
     )
 
 
@@ -215,11 +215,14 @@ def _movement(project_id: str, *, here: _Places, there: _Places, ours: str) -> t
     return (MOVED_OUT, now[0]) if now else (LEFT, None)
 
 
-def _values_at(history: pd.DataFrame, *, pairs: pd.DataFrame, column: str, period: str | None, ours: str) -> pd.Series:
-    """Return a column's values in one period by the ids of ``pairs``; where a project stands twice, ours counts."""
-    rows = history[history["period"] == period]
-    rows = rows.loc[(rows["portfolio_id"] != ours).sort_values(kind="stable").index].drop_duplicates("project_id")
-    return rows.set_index("project_id")[column].reindex(pairs["project_id"]).set_axis(pairs.index)
+def _ours_first(rows: pd.DataFrame, *, portfolio_id: str) -> pd.DataFrame:
+    return rows.iloc[rows["portfolio_id"].ne(portfolio_id).argsort(kind="stable")]
+
+
+def _values(rows: pd.DataFrame, *, column: str, pairs: pd.DataFrame) -> pd.Series:
+    """Return a column by the ids of ``pairs``; where a project stands twice, the first row counts."""
+    one = rows.drop_duplicates("project_id").set_index("project_id")[column]
+    return one.reindex(pairs["project_id"]).set_axis(pairs.index)
 
 
 def _causes(before: pd.Series, *, now: pd.Series) -> pd.Series:

@@ -1,43 +1,57 @@
-"""Dates: movements of the finish, promises that came due, baselines and what they were moved for, milestones.
+"""Finish dates: how they moved between two reports, and how often what was promised came true.
 
-Slip is measured against a baseline. Where a source publishes only its *latest approved* dates, a change of such a date is a
-movement of the approved baseline and not a slip; which of the two a table holds follows from the column it was made of.
-All days are calendar days, positive is later.
+Slip is measured against a baseline. Where a source publishes only its *latest approved* dates, a change of such a date
+is a movement of the approved baseline and not a slip; ``basis`` says which of the two a table holds. All days are
+calendar days; positive is later.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pmo_lib.metrics.movement import (
-    JOINED, LEFT, MOVED_IN, MOVED_OUT, Between, names_of, neighbours, paired, reasons, status_dates,
+    JOINED,
+    LEFT,
+    MOVED_IN,
+    MOVED_OUT,
+    Between,
+    names_of,
+    neighbours,
+    paired,
+    reasons,
+    status_dates,
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pmo_lib.parameters.models import Organisation, Thresholds
+    from pmo_lib.parameters.models import Organisation
 
 FINISH_COLUMNS = (
     "project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "start_moved_days", "flag", "basis",
-    "source_ref",
+    "since", "source_ref",
 )  # fmt: skip
+BASES = {"finish_baseline_on": "approved finish", "finish_forecast_on": "forecast finish"}
+NO_MOVEMENT = "no movement can be computed"
 BINS: tuple[tuple[str, float, float], ...] = (
-    ("earlier by more than a year", float("-inf"), -365),
-    ("earlier by up to a year", -365, 0),
+    ("earlier by over a year", float("-inf"), -366),
+    ("earlier by up to a year", -365, -1),
     ("unchanged", 0, 0),
-    ("later by up to 90 days", 0, 90),
-    ("later by 91 days to a year", 90, 365),
-    ("later by 1 to 2 years", 365, 730),
-    ("later by more than 2 years", 730, float("inf")),
+    ("later by up to 90 days", 1, 90),
+    ("later by 91 days to a year", 91, 365),
+    ("later by 1 to 2 years", 366, 730),
+    ("later by over 2 years", 731, float("inf")),
 )
-OUTCOMES = (
-    "met on time", "met late", "moved later", "date passed, nothing said", "no date any more", "left the data",
+MET, MET_LATE, MOVED_LATER, PASSED, NO_DATE, CLOSED, GONE = (
+    "met on time", "met late", "moved later", "passed, still open", "no date any more", "closed, day not stated",
+    "left the data",
 )  # fmt: skip
-PROMISE_COLUMNS = ("period", "since", "kind", "project_id", "name", "item", "promised_on", "outcome", "now_on", "late_days")
-MILESTONE, FINISH = "milestone", "approved or forecast end of a project"
+OUTCOMES = (MET, MET_LATE, CLOSED, MOVED_LATER, PASSED, NO_DATE, GONE)
+MILESTONES_DUE, FINISHES_DUE = "milestones", "finish dates of projects"
+PROMISE_COLUMNS = (
+    "period", "since", "kind", "project_id", "name", "item", "promised_on", "outcome", "now_on", "late_days",
+)  # fmt: skip
+RECORD_COLUMNS = ("period", "since", "kind", "outcome", "promises", "out_of", "share")
 
 
 def finish_column(settings: Organisation) -> str:
@@ -45,12 +59,14 @@ def finish_column(settings: Organisation) -> str:
     return "finish_baseline_on" if settings.baseline_is_latest_approved else "finish_forecast_on"
 
 
-def finishes(projects: pd.DataFrame, *, column: str, states: pd.DataFrame, between: Between) -> pd.DataFrame:
-    """Compare the finish date of each project now with that of the earlier report.
+def finishes(
+    projects: pd.DataFrame, *, status: pd.DataFrame, states: pd.DataFrame, column: str, between: Between
+) -> pd.DataFrame:
+    """Compare the finish date of each project with that of the earlier report.
 
     Parameters
     ----------
-    projects, states
+    projects, status, states
         Histories.
     column
         See :func:`finish_column`.
@@ -58,27 +74,177 @@ def finishes(projects: pd.DataFrame, *, column: str, states: pd.DataFrame, betwe
     Returns
     -------
     DataFrame
-        :data:`FINISH_COLUMNS`, a row for each project that is ours now, largest movement first, not computable last.
-        ``moved_days`` is null where ``reason`` says so. ``start_moved_days`` is the movement of the baseline start;
-        ``flag`` says ``re-approved after it had lapsed``, ``lapsed``, ``start moved``, joined by ``; ``.
+        :data:`FINISH_COLUMNS`, a row for each project that is ours now, largest movement first, not computable last;
+        empty without an earlier report. ``moved_days`` is null where ``reason`` says so. ``start_moved_days`` is the
+        movement of the baseline start. ``flag`` joins with ``; ``: ``moved after it had lapsed`` (the date had passed
+        at the earlier report), ``lapsed`` (it has passed and stands), ``start moved``.
     """
-    pairs = _here(paired(projects, column=column, between=between), projects=projects, between=between)
+    pairs = paired(projects, column=column, between=between).loc[lambda p: ~p["movement"].isin([LEFT, MOVED_OUT])]
     starts = paired(projects, column="start_baseline_on", between=between).set_index("project_id")
-    now = between.now(projects).drop_duplicates("project_id").set_index("project_id")
-    ids = pairs["project_id"]
-    table = pd.DataFrame(
+    refs = between.now(projects).drop_duplicates("project_id").set_index("project_id")["source_ref"]
+    table = pairs.rename(columns={"before": "finish_before_on", "now": "finish_on"}).assign(
+        moved_days=_days_between(pairs["before"], later=pairs["now"]),
+        start_moved_days=pairs["project_id"].map(_days_between(starts["before"], later=starts["now"])).astype("Int64"),
+        source_ref=pairs["project_id"].map(refs),
+        basis=BASES[column],
+        since=between.since,
+    )
+    table["reason"] = _why_null(table, projects=projects, states=states, column=column, between=between)
+    table["flag"] = _flags(table, dates=status_dates(status), between=between)
+    table["size"] = table["moved_days"].astype("float64")
+    order = table.sort_values(["size", "name"], ascending=[False, True], kind="stable")
+    return order[list(FINISH_COLUMNS)].reset_index(drop=True)
+
+
+def finish_distribution(moved: pd.DataFrame) -> pd.DataFrame:
+    """Count the finish dates by how far they moved: ``bin, projects, basis, since``.
+
+    Σ ``projects`` = rows of ``moved``. The last bin counts what could not be computed, so that the silent are
+    seen beside the punctual.
+    """
+    days = moved["moved_days"].astype("float64")
+    counts = [(name, int(days.between(low, high).sum())) for name, low, high in BINS]
+    rows = [*counts, (NO_MOVEMENT, int(days.isna().sum()))] if len(moved) else []
+    table = pd.DataFrame(rows, columns=["bin", "projects"])
+    return table.assign(
+        basis=moved["basis"].iloc[0] if len(moved) else "", since=moved["since"].iloc[0] if len(moved) else ""
+    )
+
+
+def promises(
+    projects: pd.DataFrame, *, milestones: pd.DataFrame, status: pd.DataFrame, column: str, portfolio_id: str
+) -> pd.DataFrame:
+    """Judge what each report promised for the time until the next one.
+
+    A promise is a date of an open milestone, or the finish date of an open project, that lies after one status date and
+    not after the next. A project that is followed into another portfolio is judged there.
+
+    Returns
+    -------
+    DataFrame
+        :data:`PROMISE_COLUMNS`, one row per promise; ``period`` is the report that judges. ``outcome`` is one of
+        :data:`OUTCOMES`; ``left the data`` does not mean finished. ``late_days`` = ``now_on`` − ``promised_on``; for
+        what passed and is still open the days so far; null where there is no date.
+    """
+    dates = status_dates(status[status["portfolio_id"] == portfolio_id])
+    ends = _as_promises(projects, key=["project_id"], date=column, actual="finish_actual_on")
+    points = _as_promises(milestones, key=["project_id", "milestone_id"], date="forecast_on", actual="actual_on")
+    parts = [
+        _judged(table, kind=kind, days=(dates[since], dates[period]), between=Between(portfolio_id, period, since))
+        for since, period in neighbours(list(dates.index))
+        for kind, table in ((MILESTONES_DUE, points), (FINISHES_DUE, ends))
+    ]
+    filled = [part for part in parts if len(part)]
+    whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(PROMISE_COLUMNS))
+    whole = whole.assign(name=whole["project_id"].map(names_of(projects)))[list(PROMISE_COLUMNS)]
+    return whole.sort_values(["period", "kind", "promised_on", "name"], kind="stable").reset_index(drop=True)
+
+
+def promise_record(judged: pd.DataFrame) -> pd.DataFrame:
+    """Count promises by report, kind and outcome: :data:`RECORD_COLUMNS`, outcomes from kept to lost.
+
+    ``share`` is of ``out_of``, the promises of that kind that the report judges.
+    """
+    by = ["period", "since", "kind"]
+    table = judged.groupby([*by, "outcome"]).size().rename("promises").reset_index()
+    table["out_of"] = table.groupby(by)["promises"].transform("sum")
+    table["share"] = table["promises"] / table["out_of"]
+    table["rank"] = table["outcome"].map({outcome: rank for rank, outcome in enumerate(OUTCOMES)})
+    table = table.sort_values(["kind", "period", "rank"], ascending=[False, True, True], kind="stable")
+    return table[list(RECORD_COLUMNS)].reset_index(drop=True)
+
+
+def broken(judged: pd.DataFrame, *, period: str) -> pd.DataFrame:
+    """Return the promises of one report that were not met in time, by days late; those without a date come last."""
+    rows = judged[(judged["period"] == period) & ~judged["outcome"].isin([MET, CLOSED])]
+    order = rows.assign(size=rows["late_days"].astype("float64"))
+    order = order.sort_values(["kind", "size", "name"], ascending=[False, False, True], kind="stable")
+    return order[list(PROMISE_COLUMNS)].reset_index(drop=True)
+
+
+def _days_between(earlier: pd.Series, *, later: pd.Series) -> pd.Series:
+    return (pd.to_datetime(later) - pd.to_datetime(earlier)).dt.days.astype("Int64")
+
+
+def _why_null(
+    table: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, column: str, between: Between
+) -> pd.Series:
+    """Say for each project why its movement is null; ``""`` where it is not."""
+    why_now, why_before = (
+        table["project_id"].map(
+            reasons(rows.set_index("project_id", drop=False), states=states, table="projects", column=column)
+        )
+        for rows in (
+            between.now(projects).drop_duplicates("project_id"),
+            between.before(projects).drop_duplicates("project_id"),
+        )
+    )
+    elsewhere = "no date in the return of " + table["other_portfolio_id"].fillna("")
+    reason = ("before: " + why_before).mask(table["movement"] == MOVED_IN, elsewhere)
+    reason = reason.mask(table["movement"] == JOINED, "joined since: no earlier date")
+    return reason.mask(table["finish_on"].isna(), why_now).where(table["moved_days"].isna(), "")
+
+
+def _flags(table: pd.DataFrame, *, dates: pd.Series, between: Between) -> pd.Series:
+    known = {period: dates.get(period, pd.NaT) for period in (between.since, between.period)}
+    lapsed_then = (table["finish_before_on"] <= known[between.since]) & (table["moved_days"] > 0)
+    flags = {
+        "moved after it had lapsed": lapsed_then,
+        "lapsed": table["finish_on"] <= known[between.period],
+        "start moved": table["start_moved_days"].fillna(0) != 0,
+    }
+    rows = zip(*(flag.fillna(value=False).tolist() for flag in flags.values()), strict=True)
+    words = ["; ".join(name for name, raised in zip(flags, row, strict=True) if raised) for row in rows]
+    return pd.Series(words, index=table.index, dtype="str")
+
+
+def _as_promises(rows: pd.DataFrame, *, key: list[str], date: str, actual: str) -> pd.DataFrame:
+    """Bring milestones and projects into one form: what is promised for when, and whether it happened."""
+    keys = rows[key[0]].astype("object")
+    for name in key[1:]:
+        keys = keys + "|" + rows[name].astype("object")
+    return pd.DataFrame(
         {
-            "project_id": ids,
-            "name": pairs["name"],
-            "finish_before_on": pairs["before"],
-            "finish_on": pairs["now"],
-            "moved_days": (pairs["now"] - pairs["before"]).dt.days.astype("Int64"),
-            "start_moved_days": _days(starts["now"] - starts["before"]).reindex(ids).to_numpy(),
-            "basis": column,
-            "source_ref": now["source_ref"].reindex(ids).to_numpy(),
+            "period": rows["period"],
+            "portfolio_id": rows["portfolio_id"],
+            "key": keys,
+            "project_id": rows["project_id"],
+            "item": rows["name"],
+            "date_on": rows[date],
+            "actual_on": rows[actual],
+            "closed": rows["delivery_status"].eq("closed") if "delivery_status" in rows.columns else False,
         }
     )
-    table["reason"] = _why_not(pairs, projects=projects, states=states, place=(column, between))
-    table["flag"] = _finish_flags(table, on=_status_date(projects))
-    order = table.assign(size=table["moved_days"].astype("float64"))
-    return order.sort_values(["size", "name"], ascending=[False, True], kind="stable")[list(FINISH_COLUMNS)]
+
+
+def _judged(
+    table: pd.DataFrame, *, kind: str, days: tuple[pd.Timestamp, pd.Timestamp], between: Between
+) -> pd.DataFrame:
+    """Judge the promises of ``between.since`` that fell due in the days after the first date, up to the second."""
+    then = table[(table["period"] == between.since) & (table["portfolio_id"] == between.portfolio_id)]
+    then = then[then["actual_on"].isna() & ~then["closed"] & (then["date_on"] > days[0]) & (then["date_on"] <= days[1])]
+    seen = between.here(table).drop_duplicates("key")[["key", "date_on", "actual_on", "closed"]]
+    due = then[["key", "project_id", "item", "date_on"]].rename(columns={"date_on": "promised_on"})
+    due = due.merge(seen, how="left", on="key", indicator="seen")
+    outcome = _outcomes(due)
+    now_on = due["actual_on"].fillna(due["date_on"])
+    counted_to = now_on.mask(outcome == PASSED, days[1])
+    return due.assign(
+        period=between.period,
+        since=between.since,
+        kind=kind,
+        outcome=outcome,
+        now_on=now_on,
+        late_days=_days_between(due["promised_on"], later=counted_to),
+    )
+
+
+def _outcomes(due: pd.DataFrame) -> pd.Series:
+    done, promised = due["actual_on"].notna(), due["promised_on"]
+    outcome = pd.Series(PASSED, index=due.index, dtype="str")
+    outcome = outcome.mask(due["date_on"] > promised, MOVED_LATER).mask(due["date_on"].isna(), NO_DATE)
+    outcome = outcome.mask(due["closed"].eq(other=True), CLOSED)
+    outcome = outcome.mask(done & (due["actual_on"] <= promised), MET).mask(
+        done & (due["actual_on"] > promised), MET_LATE
+    )
+    return outcome.mask(due["seen"] == "left_only", GONE)

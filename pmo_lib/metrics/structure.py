@@ -1,8 +1,8 @@
 """Earlier periods as they were organised then, and on today's structure: two groupings of the same project rows.
 
-A project counts, on today's structure, where it is now. A project that is no longer there follows its portfolio: through
-renamings and mergers to the one portfolio that took it over; where a portfolio was split among several, or ended
-without a successor, its left projects stay under its own name, marked as gone. Both groupings have equal totals.
+A project counts, on today's structure, where it is now. A project that is no longer there follows its portfolio:
+through renamings and mergers to the one portfolio that took it over; where a portfolio was split among several, or
+ended without a successor, its left projects stay under its own name, marked as gone. Both groupings have equal totals.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pmo_lib.metrics.hierarchy import KEY, exact_sum, in_form, major_units, minor_units, one_currency
-from pmo_lib.metrics.movement import LEFT, MOVED_IN, MOVED_OUT
+from pmo_lib.metrics.facts import KEY, exact_sum, in_form, major_units, minor_units, one_currency, unit_names
+from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def successors(gone: Sequence[str], *, lineage: pd.DataFrame, today: Sequence[st
 
 
 def structures(
-    projects_history: pd.DataFrame, *, costs_history: pd.DataFrame, lineage: pd.DataFrame, names: Mapping[str, str]
+    projects_history: pd.DataFrame, *, costs_history: pd.DataFrame, lineage: pd.DataFrame, portfolios: pd.DataFrame
 ) -> pd.DataFrame:
     """Return each period's totals by portfolio, as then organised and on today's structure.
 
@@ -62,8 +62,8 @@ def structures(
         The published tables ``projects`` and ``whole_life_cost`` of all periods; today is the latest of them.
     lineage
         The contract table ``lineage``.
-    names
-        Name of each portfolio by id, where it is known.
+    portfolios
+        History of the contract table ``portfolios``, for the names.
 
     Returns
     -------
@@ -74,11 +74,11 @@ def structures(
     rows = _placed(projects_history, costs_history=costs_history, lineage=lineage)
     then = _by_unit(rows, by="portfolio_id", suffix="then")
     today = _by_unit(rows, by="unit_today", suffix="today")
-    table = then.join(today, how="outer").sort_index().rename_axis(["period", "unit_id"]).reset_index()
+    table = then.join(today, how="outer").sort_index().reset_index()
     counts = ["projects_then", "projects_today"]
     table[counts] = table[counts].fillna(0).astype("int64")
-    gone = rows["today"].iloc[0] if len(rows) else frozenset()
-    labels = [_label(unit, names=names, today=gone, lineage=lineage) for unit in table["unit_id"]]
+    latest = rows.loc[rows["period"].eq(rows["period"].max()), "portfolio_id"]
+    labels = _labels(table["unit_id"], names=unit_names(portfolios), today=frozenset(latest), lineage=lineage)
     difference = minor_units(table["cost_today"]).fillna(0) - minor_units(table["cost_then"]).fillna(0)
     table = table.assign(name=labels, difference=major_units(difference), currency=one_currency(costs_history))
     return table[STRUCTURE_COLUMNS]
@@ -90,8 +90,8 @@ def moves(costs_history: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        :data:`MOVE_COLUMNS`: ``before`` is the cost in the old portfolio, ``now`` in the new one; ``from_id`` or ``to_id``
-        is null where the other portfolio's report is not there.
+        :data:`MOVE_COLUMNS`: ``before`` is the cost in the old portfolio, ``now`` in the new one; ``from_id`` or
+        ``to_id`` is null where the other portfolio's report is not there.
     """
     rows = in_form(costs_history, columns=[*KEY, "period", "name", "before", "now", "cause", "currency"])
     by = ["period", "project_id"]
@@ -138,30 +138,25 @@ def _placed(projects_history: pd.DataFrame, *, costs_history: pd.DataFrame, line
     costs = in_form(costs_history, columns=["period", *KEY, "now"]).drop_duplicates(["period", *KEY])
     rows = rows.merge(costs[["period", *KEY, "now"]], how="left", on=["period", *KEY])
     latest = rows[rows["period"].eq(rows["period"].max())]
-    today = frozenset(latest["portfolio_id"])
     places = dict(zip(latest["project_id"], latest["portfolio_id"], strict=True))
-    taken_over = successors(sorted(set(rows["portfolio_id"])), lineage=lineage, today=sorted(today))
+    taken_over = successors(sorted(set(rows["portfolio_id"])), lineage=lineage, today=sorted(set(latest["portfolio_id"])))
     units = [
         places.get(project, taken_over.get(portfolio, portfolio))
         for project, portfolio in zip(rows["project_id"], rows["portfolio_id"], strict=True)
     ]
     now = rows["period"].eq(rows["period"].max())
     unit_today = pd.Series(units, index=rows.index, dtype="object").mask(now, rows["portfolio_id"])
-    return rows.assign(unit_today=unit_today, today=[today] * len(rows))
+    return rows.assign(unit_today=unit_today)
 
 
 def _by_unit(rows: pd.DataFrame, *, by: str, suffix: str) -> pd.DataFrame:
-    grouped = rows.assign(minor=minor_units(rows["now"])).groupby(["period", by])
+    grouped = rows.assign(minor=minor_units(rows["now"]), unit_id=rows[by]).groupby(["period", "unit_id"])
     table = pd.DataFrame({f"projects_{suffix}": grouped.size(), f"cost_{suffix}": grouped["minor"].sum(min_count=1)})
     return table.assign(**{f"cost_{suffix}": major_units(table[f"cost_{suffix}"])})
 
 
-def _label(unit: str, *, names: Mapping[str, str], today: frozenset[str], lineage: pd.DataFrame) -> str:
-    name = str(names.get(unit, unit))
-    if unit in today:
-        return name
-    split = len(lineage) > 0 and (lineage["from_id"].eq(unit) & lineage["project_id"].isna()).any()
-    return f"{name} ({DISSOLVED if split else ENDED})"
-
-
-__all__ = ["AS_THEN", "LEFT", "TODAY", "moves", "moves_by_period", "structures", "successors"]
+def _labels(ids: pd.Series, *, names: pd.Series, today: frozenset[str], lineage: pd.DataFrame) -> list[str]:
+    """Return the name of each unit, with what became of it where it is no longer there."""
+    whole = set(lineage.loc[lineage["project_id"].isna(), "from_id"])
+    ends = {unit: "" if unit in today else f" ({DISSOLVED if unit in whole else ENDED})" for unit in set(ids)}
+    return [f"{names.get(unit, unit)}{ends[unit]}" for unit in ids]

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 
-SECRET_KEY = re.compile(r"passw(or)?d|passphrase|secret|token|credential|api_?key|private_?key|access_?key", re.IGNORECASE)
+SECRET_KEY = re.compile(
+    r"passw(or)?d|passphrase|secret|token|credential|api_?key|private_?key|access_?key", re.IGNORECASE
+)
 # Shapes that no ordinary parameter has: cloud keys, forge tokens, signed web tokens, key files, a password in an address.
 SECRET_SHAPE = re.compile(
     r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
@@ -192,10 +194,7 @@ def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:
     models = {model}
     for part in path[:-1]:
         fields = [
-            info
-            for candidate in models
-            for name, info in candidate.model_fields.items()
-            if part in (name, info.alias)
+            info for candidate in models for name, info in candidate.model_fields.items() if part in (name, info.alias)
         ]
         below = {nested for info in fields for nested in _models_in(info.annotation)}
         models = below or models

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pmo_lib.errors import ParameterError
-from pmo_lib.parameters.documents import Document, Problem, explain, parse_scalar, read_document, secret_like, suggestion
+from pmo_lib.parameters.documents import (
+    Document,
+    Problem,
+    explain,
+    parse_scalar,
+    read_document,
+    secret_like,
+    suggestion,
+)
 from pmo_lib.parameters.mapping import Mapping as SourceMapping
 from pmo_lib.parameters.models import ID_PATTERN, Organisation, Portfolio, Reports
 
@@ -203,7 +211,9 @@ def _folder(root: Path, org: str) -> Path:
 
 
 def _nothing(where: str, name: str, what: str, known: Sequence[str]) -> Problem:
-    return Problem(file=where, line=0, key="", value=name, message=f"no {what} of that name", fix=suggestion(name, known))
+    return Problem(
+        file=where, line=0, key="", value=name, message=f"no {what} of that name", fix=suggestion(name, known)
+    )
 
 
 def _read(root: Path, path: Path) -> Document:
@@ -254,7 +264,9 @@ def _typed(overrides: Mapping[str, str]) -> Document:
     for key, text in overrides.items():
         *above, last = key.split(".")
         if secret_like(last, text):
-            document.complain((key,), message="looks like a secret", fix="write a reference to the environment: env:NAME")
+            document.complain(
+                (key,), message="looks like a secret", fix="write a reference to the environment: env:NAME"
+            )
         if key == "id":
             document.complain((key,), value=text, message="an organisation's id cannot be overridden", fix="use --org")
         level = document.values

@@ -84,10 +84,14 @@ class FileException(Model):
 class Files(Model):
     """Which files, and what their names tell."""
 
-    pattern: Pattern = Field(r".*", description="Regular expression of the whole file name; named groups become variables")
+    pattern: Pattern = Field(
+        r".*", description="Regular expression of the whole file name; named groups become variables"
+    )
     status_date: str | None = Field(None, description="Day that a file speaks of, with {variables}: 20{end}-03-31")
     encodings: tuple[str, ...] = Field(("utf-8-sig", "cp1252", "latin-1"), description="Tried in this order")
-    delimiter: str | None = Field(None, description="None: the one of , ; tab that gives the widest header", max_length=1)
+    delimiter: str | None = Field(
+        None, description="None: the one of , ; tab that gives the widest header", max_length=1
+    )
     set: dict[str, str] = Field(default_factory=dict, description="More variables, from those of the file name")
     exceptions: tuple[FileException, ...] = ()
 
@@ -98,7 +102,9 @@ class Money(Model):
     symbols: tuple[str, ...] = Field(("£", "$", "€"), description="Signs that are dropped")
     thousands: Literal[",", ".", " ", "'", ""] = ","
     decimal: Literal[".", ","] = "."
-    suffixes: dict[str, Amount] = Field(default_factory=dict, description="Ending → multiplier, instead of a cell's unit")
+    suffixes: dict[str, Amount] = Field(
+        default_factory=dict, description="Ending → multiplier, instead of a cell's unit"
+    )
 
     @model_validator(mode="after")
     def _signs_differ(self) -> Money:
@@ -117,7 +123,9 @@ class StateRule(Model):
 class Formats(Model):
     """How values are written in these files."""
 
-    dates: tuple[str, ...] = Field(("%Y-%m-%d",), description="Formats of dates; two that read a cell differently: a finding")
+    dates: tuple[str, ...] = Field(
+        ("%Y-%m-%d",), description="Formats of dates; two that read a cell differently: a finding"
+    )
     months: tuple[str, ...] = Field(("%Y-%m",), description="Formats of months")
     money: Money = Money()
     states: tuple[StateRule, ...] = ()
@@ -131,6 +139,7 @@ class SourceColumn(Shorthand):
     aliases: tuple[str, ...] = Field((), description="Header as written; case, blanks and line breaks do not matter")
     starts_with: tuple[str, ...] = Field((), description="Long header: how it begins")
     required: bool = Field(False, description="A file without it is refused")
+    empties: tuple[str, ...] = Field((), description="Words that mean no more than a blank cell here")
 
     @model_validator(mode="before")
     @classmethod
@@ -158,13 +167,14 @@ class Cell(Shorthand):
 
     column: str | None = Field(None, description="Source column")
     constant: str | None = Field(None, description="The same in every row; may hold {variables}")
-    values: dict[str, str] | str = Field(default_factory=dict, description="Value map, or the name of one under formats")
+    values: dict[str, str] | str = Field(
+        default_factory=dict, description="Value map, or the name of one under formats"
+    )
     otherwise: str | None = Field(None, description="Where the value map has no entry; none: the cell as it stands")
     case: Literal["upper", "lower"] | None = None
     unit: Amount = Field("1", description="Multiplier: 1000000 for a column in millions")
     symbols: tuple[str, ...] = Field((), description="Signs that are dropped here, such as %")
     dates: tuple[str, ...] = Field((), description="Date or month formats of this column")
-    empties: tuple[str, ...] = Field((), description="Words that mean no more than a blank cell here")
     unless: Unless | None = None
 
     @model_validator(mode="after")
@@ -205,7 +215,9 @@ class Rows(Model):
     def _columns_exist(self) -> Rows:
         unknown = [name for name in self.columns if name not in TABLES[self.table].names]
         if unknown:
-            raise ValueError(f"table {self.table} has no column {unknown[0]}: use {', '.join(TABLES[self.table].names)}")
+            raise ValueError(
+                f"table {self.table} has no column {unknown[0]}: use {', '.join(TABLES[self.table].names)}"
+            )
         return self
 
 
@@ -240,7 +252,9 @@ class Sheet(Model):
     ignored: tuple[str, ...] = Field((), description="Headers, or how they begin, that are left aside")
     ignored_rows: tuple[IgnoredRow, ...] = ()
     status_date: str | None = Field(None, description="Source column of the status date, where a file holds several")
-    shared: dict[str, Cell] = Field(default_factory=dict, description="Contract columns that all tables below have in common")
+    shared: dict[str, Cell] = Field(
+        default_factory=dict, description="Contract columns that all tables below have in common"
+    )
     rows: tuple[Rows, ...]
     checks: tuple[Check, ...] = ()
 

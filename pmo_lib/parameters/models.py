@@ -26,38 +26,22 @@ class Model(BaseModel):
 class Thresholds(Model):
     """Limits that colour a cell or raise a flag; each is printed in the report that uses it."""
 
-    cost_amber: Share = Field(
-        0.05, description="Cost above baseline by more than this share is amber"
-    )
-    cost_red: Share = Field(
-        0.10, description="Cost above baseline by more than this share is red"
-    )
-    slip_amber_days: Days = Field(
-        30, description="Forecast finish later than baseline by more days is amber"
-    )
-    slip_red_days: Days = Field(
-        90, description="Forecast finish later than baseline by more days is red"
-    )
-    in_year_tolerance: Share = Field(
-        0.05, description="In-year outlook off plan by more than this share is flagged"
-    )
+    cost_amber: Share = Field(0.05, description="Cost above baseline by more than this share is amber")
+    cost_red: Share = Field(0.10, description="Cost above baseline by more than this share is red")
+    slip_amber_days: Days = Field(30, description="Forecast finish later than baseline by more days is amber")
+    slip_red_days: Days = Field(90, description="Forecast finish later than baseline by more days is red")
+    in_year_tolerance: Share = Field(0.05, description="In-year outlook off plan by more than this share is flagged")
     underspend_flag: Share = Field(
         0.20,
         description="In-year underspend from this share on asks: did the end date move?",
     )
-    milestone_horizon_days: Days = Field(
-        90, description="Milestones due within these days are listed"
-    )
-    quarantine_limit: Share = Field(
-        0.20, description="A return with a larger share of unusable rows is refused"
-    )
+    milestone_horizon_days: Days = Field(90, description="Milestones due within these days are listed")
+    quarantine_limit: Share = Field(0.20, description="A return with a larger share of unusable rows is refused")
 
     @model_validator(mode="after")
     def _red_is_beyond_amber(self) -> Thresholds:
         if self.cost_red < self.cost_amber or self.slip_red_days < self.slip_amber_days:
-            raise ValueError(
-                "red must not be reached before amber: raise the red limit or lower the amber one"
-            )
+            raise ValueError("red must not be reached before amber: raise the red limit or lower the amber one")
         return self
 
 
@@ -80,19 +64,17 @@ class RiskRules(Model):
         min_length=5,
         max_length=5,
     )
-    appetite: Grade = Field(
-        "medium", description="Highest grade that is carried without escalation"
-    )
-    imminent_days: Days = Field(
-        30, description="May strike within these days: imminent"
-    )
+    appetite: Grade = Field("medium", description="Highest grade that is carried without escalation")
+    imminent_days: Days = Field(30, description="May strike within these days: imminent")
     near_days: Days = Field(90, description="May strike within these days: near")
-    review_interval_days: Days = Field(
-        90, description="A risk not reviewed for longer is overdue"
+    review_interval_days: Days = Field(90, description="A risk not reviewed for longer is overdue")
+    top: int = Field(10, ge=1, description="Number of risks in the lists of the largest")
+    bulk_review_risks: int = Field(
+        5,
+        ge=2,
+        description="A day of review shared by as many open risks is listed as a bulk review",
     )
-    top: int = Field(
-        10, ge=1, description="Number of risks in the lists of the largest"
-    )
+    unmoved_periods: int = Field(3, ge=2, description="A score unchanged over as many registers is listed")
 
     @model_validator(mode="after")
     def _matrix_is_monotone(self) -> RiskRules:
@@ -100,9 +82,7 @@ class RiskRules(Model):
         rows_rise = all(a <= b for row in rank for a, b in pairwise(row))
         columns_rise = all(a <= b for up, down in pairwise(rank) for a, b in zip(up, down, strict=True))
         if not (rows_rise and columns_rise):
-            raise ValueError(
-                "the risk matrix is not monotone: no grade may fall as probability or impact rises"
-            )
+            raise ValueError("the risk matrix is not monotone: no grade may fall as probability or impact rises")
         return self
 
 
@@ -111,9 +91,7 @@ class Organisation(Model):
 
     id: Identifier
     name: str = Field(min_length=1)
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field(
-        "GBP", description="ISO 4217"
-    )
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = Field("GBP", description="ISO 4217")
     fiscal_year_start_month: int = Field(4, ge=1, le=12)
     cycle: Literal["monthly", "quarterly", "annual", "irregular"] = Field(
         "monthly", description="How often returns come"
@@ -122,9 +100,7 @@ class Organisation(Model):
         None,
         description="Mapping used where the command names none; none: our own layout",
     )
-    root_unit: Identifier | None = Field(
-        None, description="Id of the enterprise at the top of the hierarchy"
-    )
+    root_unit: Identifier | None = Field(None, description="Id of the enterprise at the top of the hierarchy")
     baseline_is_latest_approved: bool = Field(
         False,
         description="Dates and costs are 'latest approved': a change is movement of the baseline, not slip",
@@ -140,12 +116,8 @@ class Portfolio(Model):
     name: str | None = None
     parent_id: Identifier | None = None
     owner: str | None = None
-    thresholds: dict[str, float] = Field(
-        default_factory=dict, description="Only the limits that differ"
-    )
-    risk: dict[str, float | str] = Field(
-        default_factory=dict, description="Only the rules that differ"
-    )
+    thresholds: dict[str, float] = Field(default_factory=dict, description="Only the limits that differ")
+    risk: dict[str, float | str] = Field(default_factory=dict, description="Only the rules that differ")
 
 
 class Exhibit(Model):
@@ -154,9 +126,7 @@ class Exhibit(Model):
     id: Identifier
     needs: tuple[str, ...] = Field(description="Tables without which it is missing")
     caption: str = Field(description="Unit, sign rule and how to read it")
-    supplier: str = Field(
-        description="Who could supply what is missing, and where it goes"
-    )
+    supplier: str = Field(description="Who could supply what is missing, and where it goes")
     nothing: str = Field(
         "Nothing to show: the data is there and holds no such case.",
         description="Said when empty",
@@ -178,9 +148,7 @@ class Report(Model):
         for exhibit in self.exhibits:
             if exhibit.id == name:
                 return exhibit
-        raise KeyError(
-            f"report {self.name} has no exhibit {name!r}; it has {[e.id for e in self.exhibits]}"
-        )
+        raise KeyError(f"report {self.name} has no exhibit {name!r}; it has {[e.id for e in self.exhibits]}")
 
 
 class Reports(Model):

@@ -84,20 +84,12 @@ def html_table(
         One more row for the foot, already computed by the metric.
     """
     writers = [_writer(rows, column=column, total=total) for column in columns]
-    head = Markup("").join(
-        _heading(column, unit=unit)
-        for column, (_, unit) in zip(columns, writers, strict=True)
-    )
+    head = Markup("").join(_heading(column, unit=unit) for column, (_, unit) in zip(columns, writers, strict=True))
     records = rows.to_dict("records")
-    body = Markup("\n").join(
-        _row(record, columns=columns, writers=[w for w, _ in writers])
-        for record in records
-    )
+    body = Markup("\n").join(_row(record, columns=columns, writers=[w for w, _ in writers]) for record in records)
     foot = Markup("")
     if total is not None:
-        foot = Markup("<tfoot>{}</tfoot>").format(
-            _row(dict(total), columns=columns, writers=[w for w, _ in writers])
-        )
+        foot = Markup("<tfoot>{}</tfoot>").format(_row(dict(total), columns=columns, writers=[w for w, _ in writers]))
     html = Markup(
         '<div class="table" role="region" tabindex="0" aria-label="{0}"><table><caption>{0}</caption>\n'
         "<thead><tr>{1}</tr></thead>\n<tbody>\n{2}\n</tbody>{3}</table></div>"
@@ -117,13 +109,9 @@ def badge(rating: Any) -> Markup:
 
 def _heading(column: Show, *, unit: str) -> Markup:
     css = Markup(' class="num"') if column.form in NUMERIC else Markup("")
-    unit_text = (
-        Markup(' <span class="unit">{}</span>').format(unit) if unit else Markup("")
-    )
+    unit_text = Markup(' <span class="unit">{}</span>').format(unit) if unit else Markup("")
     note = Markup(' title="{}"').format(column.note) if column.note else Markup("")
-    return Markup('<th scope="col"{}{}>{}{}</th>').format(
-        css, note, column.label, unit_text
-    )
+    return Markup('<th scope="col"{}{}>{}{}</th>').format(css, note, column.label, unit_text)
 
 
 def _row(
@@ -132,9 +120,7 @@ def _row(
     columns: Sequence[Show],
     writers: Sequence[Callable[[Any], Markup]],
 ) -> Markup:
-    return Markup("<tr>{}</tr>").format(
-        Markup("").join(_cells(record, columns=columns, writers=writers))
-    )
+    return Markup("<tr>{}</tr>").format(Markup("").join(_cells(record, columns=columns, writers=writers)))
 
 
 def _cells(
@@ -145,28 +131,18 @@ def _cells(
 ) -> Iterator[Markup]:
     for place, (column, writer) in enumerate(zip(columns, writers, strict=True)):
         value = record.get(column.name)
-        text = (
-            writer(value)
-            if not _is_null(value) or column.form == "rating"
-            else _null(record, column=column)
-        )
+        text = writer(value) if not _is_null(value) or column.form == "rating" else _null(record, column=column)
         if place == 0:
             yield Markup('<th scope="row">{}</th>').format(text)
         elif column.form in NUMERIC:
             yield Markup('<td class="num">{}</td>').format(text)
         else:
-            css = (
-                f' class="{column.form}"'
-                if column.form in ("prose", "source", "day")
-                else ""
-            )
+            css = f' class="{column.form}"' if column.form in ("prose", "source", "day") else ""
             yield Markup("<td{}>{}</td>").format(Markup(css), text)
 
 
 def _is_null(value: Any) -> bool:
-    return value is None or (
-        not isinstance(value, (str, list, tuple)) and bool(pd.isna(value))
-    )
+    return value is None or (not isinstance(value, (str, list, tuple)) and bool(pd.isna(value)))
 
 
 def _null(record: dict[Any, Any], *, column: Show) -> Markup:
@@ -177,9 +153,7 @@ def _null(record: dict[Any, Any], *, column: Show) -> Markup:
     return Markup('<span class="null">{}</span>').format(words)
 
 
-def _writer(
-    rows: pd.DataFrame, *, column: Show, total: pd.Series | None
-) -> tuple[Callable[[Any], Markup], str]:
+def _writer(rows: pd.DataFrame, *, column: Show, total: pd.Series | None) -> tuple[Callable[[Any], Markup], str]:
     """Return a function that writes one cell, and the unit for the column's heading."""
     values = rows[column.name]
     form = column.form
@@ -190,9 +164,7 @@ def _writer(
         ]
         scale = money_scale(amounts, currency=_currency(rows, column=column))
         signed = form == "money_signed"
-        return (
-            lambda value: escape(scale.write(float(value), signed=signed))
-        ), scale.unit
+        return (lambda value: escape(scale.write(float(value), signed=signed))), scale.unit
     return FORMS[form], "days" if form.startswith("days") else ""
 
 
@@ -201,9 +173,7 @@ def _currency(rows: pd.DataFrame, *, column: Show) -> str:
     name = column.unit or "currency"
     found = sorted(set(rows[name].dropna())) if name in rows.columns else []
     if len(found) > 1:
-        raise ValueError(
-            f"column {column.name} mixes the currencies {found}: convert at a stated rate first"
-        )
+        raise ValueError(f"column {column.name} mixes the currencies {found}: convert at a stated rate first")
     return str(found[0]) if found else ""
 
 

@@ -1,0 +1,201 @@
+"""The returns: what each portfolio hands in for each period, as typed tables and as workbooks in our own layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pmo_lib.contracts.tables import TABLES
+from pmo_lib.demo.belief import View
+from pmo_lib.demo.boards import decision_rows, dependency_rows, override_rows
+from pmo_lib.demo.catalogue import LAST, NO_RISK_REGISTER, UNITS, Unit
+from pmo_lib.demo.issues import action_rows, issue_rows, reserve_rows
+from pmo_lib.demo.money import Row, earned_value_rows, finance_rows, transfer_rows
+from pmo_lib.demo.months import first_day, last_day, period_of
+from pmo_lib.demo.network import link_rows, task_rows
+from pmo_lib.demo.planning import artefact_rows, baseline_rows, change_rows, gate_rows, milestone_rows
+from pmo_lib.demo.risks import portfolio_risks, risk_rows, risks_of
+from pmo_lib.demo.standing import (
+    in_programme,
+    narrative_rows,
+    portfolio_row,
+    programme_row,
+    project_row,
+    status_rows,
+    submitted_on,
+)
+from pmo_lib.demo.truth import Project, project_of
+from pmo_lib.errors import ParameterError
+from pmo_lib.workbooks import write_return
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+SEED = 20260930
+DEEPEST = 60
+Tables = dict[str, pd.DataFrame]
+
+
+def organisation_tables(
+    *, periods: int = 3, portfolios: int = 3, projects: int = 14, seed: int = SEED
+) -> dict[tuple[str, str], Tables]:
+    """Return the returns of the invented organisation as typed tables.
+
+    Parameters
+    ----------
+    periods
+        How many months, up to and including 2026-09; more of them only add earlier ones.
+    portfolios
+        How many portfolios, in the order of the catalogue (at most 12); more of them change no other.
+    projects
+        At most so many projects in each portfolio, in the order of the catalogue.
+    seed
+        Another seed, another organisation of the same names.
+
+    Returns
+    -------
+    dict
+        ``(period, portfolio_id)`` → table name → table with the contract's columns and dtypes. A table that a portfolio
+        never returns is missing; one that holds nothing this month is there without rows.
+
+    Raises
+    ------
+    ParameterError
+        For a size that the organisation does not have.
+    """
+    _refuse_size("periods", value=periods, most=DEEPEST)
+    _refuse_size("portfolios", value=portfolios, most=len(UNITS))
+    _refuse_size("projects", value=projects, most=max(len(unit.works) for unit in UNITS))
+    everything = [
+        project_of(work, unit=unit, seed=seed) for unit in UNITS[:portfolios] for work in unit.works[:projects]
+    ]
+    return {
+        (period_of(month), unit.id): _Return(unit, month, tuple(everything), seed).tables()
+        for month in range(LAST - periods + 1, LAST + 1)
+        for unit in UNITS[:portfolios]
+    }
+
+
+def write_returns(
+    folder: Path, *, periods: int = 3, portfolios: int = 3, projects: int = 14, seed: int = SEED
+) -> list[Path]:
+    """Write ``<folder>/<period>/<portfolio_id>-<period>.xlsx`` for every return; the same bytes every time.
+
+    Parameters and errors are those of :func:`organisation_tables`; returns the files in order of period and portfolio.
+    """
+    returns = organisation_tables(periods=periods, portfolios=portfolios, projects=projects, seed=seed)
+    return [
+        write_return(folder / period / f"{portfolio}-{period}.xlsx", tables=tables)
+        for (period, portfolio), tables in returns.items()
+    ]
+
+
+def _refuse_size(name: str, *, value: int, most: int) -> None:
+    if not 1 <= value <= most:
+        raise ParameterError(
+            f"demo organisation, {name}: out of range: {value}",
+            fix=f"give a whole number from 1 to {most}",
+            problems=[],
+        )
+
+
+@dataclass(frozen=True)
+class _Return:
+    """One portfolio at the end of one month, with the projects that it holds then."""
+
+    unit: Unit
+    month: int
+    everything: tuple[Project, ...]
+    seed: int
+
+    @cached_property
+    def views(self) -> list[View]:
+        """Projects in this return, in the order of the catalogue."""
+        return [
+            View(project, self.month)
+            for project in self.everything
+            if project.returned_in(self.month) and project.holder(self.month) == self.unit.id
+        ]
+
+    @property
+    def with_risks(self) -> bool:
+        return self.unit.id not in NO_RISK_REGISTER
+
+    def tables(self) -> Tables:
+        """Return all tables of the return."""
+        return {name: _typed(name, rows=rows, portfolio=self.unit.id) for name, rows in self._rows().items()}
+
+    def _rows(self) -> dict[str, Iterable[Row]]:
+        submitted = submitted_on(self.unit.id, month=self.month, status_on=last_day(self.month), seed=self.seed)
+        with_risks = self.with_risks
+        return {
+            "portfolios": [portfolio_row(self.unit)],
+            "lineage": self._lineage(),
+            "programmes": [programme_row(self.unit, seed=self.seed)],
+            "projects": [project_row(view, programme_id=self._programme(view)) for view in self.views],
+            "status": self._each(lambda view: status_rows(view, submitted=submitted)),
+            "narratives": self._each(narrative_rows),
+            "overrides": self._each(override_rows),
+            "decisions": self._each(decision_rows),
+            "finance": [*self._each(finance_rows), *transfer_rows(self.views)],
+            "earned_value": self._each(earned_value_rows),
+            "baselines": self._each(baseline_rows),
+            "milestones": self._each(milestone_rows),
+            "tasks": self._each(task_rows),
+            "links": self._each(link_rows),
+            **({"risks": self._risks()} if with_risks else {}),
+            "issues": self._each(issue_rows),
+            "actions": self._each(lambda view: action_rows(view, with_risks=with_risks)),
+            "dependencies": dependency_rows(self.views),
+            "gates": self._each(gate_rows),
+            "artefacts": self._each(artefact_rows),
+            "changes": self._each(change_rows),
+            "reserves": self._each(lambda view: reserve_rows(view, with_risks=with_risks)),
+        }
+
+    def _each(self, rows: Callable[[View], Iterable[Row]]) -> list[Row]:
+        return [row for view in self.views for row in rows(view)]
+
+    def _programme(self, view: View) -> str | None:
+        home = view.project.home
+        return home.programme_id if home == self.unit and in_programme(view.project) else None
+
+    def _risks(self) -> list[Row]:
+        own = portfolio_risks(self.unit.id, seed=self.seed, ends=LAST)
+        rows = list(risk_rows(own, month=self.month, project_id=None))
+        return rows + self._each(
+            lambda view: risk_rows(risks_of(view.project), month=self.month, project_id=view.project.id)
+        )
+
+    def _lineage(self) -> list[Row]:
+        """Return the projects that came or went in this month; both portfolios say so."""
+        moved = [
+            project
+            for project in self.everything
+            if project.returned_in(self.month) and project.holder(self.month) != project.holder(self.month - 1)
+        ]
+        return [
+            {
+                "from_id": project.holder(self.month - 1),
+                "to_id": project.holder(self.month),
+                "project_id": project.id,
+                "effective_on": first_day(self.month),
+                "kind": "transferred",
+                "share_moved": 1.0,
+            }
+            for project in moved
+            if self.unit.id in (project.holder(self.month - 1), project.holder(self.month))
+        ]
+
+
+def _typed(name: str, *, rows: Iterable[Row], portfolio: str) -> pd.DataFrame:
+    """Return rows as a contract table of one portfolio; a column that no row gives is empty."""
+    whole = [{"portfolio_id": portfolio, **row} for row in rows]
+    columns = TABLES[name].columns
+    return pd.DataFrame(
+        {column.name: pd.Series([row.get(column.name) for row in whole], dtype=column.dtype) for column in columns}
+    )

@@ -1,0 +1,49 @@
+"""Figures that the source computed itself: computed again from the same record, and compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmo_lib.intake.faults import Fault
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from pmo_lib.parameters.mapping import Check
+
+
+def relative_change(of: Decimal | None, *, against: Decimal | None, sign: str) -> float | None:
+    """Return ``(of - against) / against`` as a share, its magnitude where the sign rule is absolute.
+
+    None where an amount is missing or the one measured against is 0.
+
+    >>> from decimal import Decimal
+    >>> relative_change(Decimal(80), against=Decimal(100), sign="signed")
+    -0.2
+    """
+    if of is None or not against:
+        return None
+    change = float((of - against) / against)
+    return abs(change) if sign == "absolute" else change
+
+
+def disagreement(check: Check, *, published: float | None, recomputed: float | None) -> Fault | None:
+    """Return what there is to say of a published figure beside the computed one; None where they agree."""
+    if published is None:
+        return None
+    if recomputed is None:
+        return Fault(
+            "not-recomputable",
+            "notice",
+            f"{check.figure} is published, and the cells beside it hold no two amounts to compute it from",
+            "do not rely on it",
+        )
+    if abs(published - recomputed) <= check.tolerance:
+        return None
+    return Fault(
+        "published-figure",
+        "warning",
+        f"{check.figure} is published as {published:.2%} and computes to {recomputed:.2%} from the same row",
+        "use the computed figure; ask the publisher which of the three cells is wrong",
+        f"{recomputed:.2%}, give or take {check.tolerance:.2%}",
+    )

@@ -1,0 +1,196 @@
+"""Bridges between two totals: every amount that came or went has a cause, and the parts sum to the whole.
+
+Seen from the organisation, what one portfolio gives away another takes over: a project that moved comes in with the value
+that it had before, and what changed since is told apart, so that ``moved in`` and ``moved out`` of all portfolios net to zero
+and every other cause adds up over portfolios.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pmo_lib.errors import ReportError
+from pmo_lib.metrics.money import major_units, minor_units, one_base
+from pmo_lib.metrics.movement import (
+    JOINED,
+    LEFT,
+    MOVED_IN,
+    MOVED_OUT,
+    NEVER,
+    PUBLISHED,
+    REBASED,
+    STAYED,
+    UNCHANGED,
+    WITHDRAWN,
+    decomposition,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OPENING, CLOSING = "before", "now"
+CAUSES = (LEFT, MOVED_OUT, WITHDRAWN, REBASED, PUBLISHED, MOVED_IN, JOINED, UNCHANGED, NEVER)
+BRIDGE_COLUMNS = [
+    "project_id", "name", "before", "now", "cause", "amount", "moved_amount", "since_cause", "since_amount",
+    "other_portfolio_id", "reason", "currency",
+]  # fmt: skip
+STEP_COLUMNS = ["step", "kind", "amount", "projects", "valued", "currency"]
+
+
+def bridge(pairs: pd.DataFrame, *, reasons: pd.Series, currency: str) -> pd.DataFrame:
+    """Say of each project what it did to the total, and why.
+
+    Parameters
+    ----------
+    pairs
+        Result of :func:`pmo_lib.metrics.movement.paired`.
+    reasons
+        By ``project_id``: why there is no value now.
+    currency
+        The one currency of both totals.
+
+    Returns
+    -------
+    DataFrame
+        One row per project, :data:`BRIDGE_COLUMNS`. ``before`` and ``now`` are what stood in *our* total,
+        ``amount`` = now − before (null counts nothing). Of a project that moved, ``moved_amount`` is the value before it moved
+        (negative for the giver) and ``since_amount`` what changed since, by ``since_cause``; of any other project
+        ``since_amount`` is the amount and ``since_cause`` the cause. ``amount`` = ``moved_amount`` + ``since_amount``.
+    """
+    rows = decomposition(pairs)
+    came, went = rows["cause"].eq(MOVED_IN), rows["cause"].eq(MOVED_OUT)
+    stayed = decomposition(pairs.assign(movement=pairs["movement"].mask(came, STAYED)))
+    moved = minor_units(pairs["before"]).fillna(0).where(came | went, 0)
+    moved = moved.mask(went, -moved)
+    amount = minor_units(rows["now"]).fillna(0) - minor_units(rows["before"]).fillna(0)
+    return rows.assign(
+        amount=major_units(amount),
+        moved_amount=major_units(moved),
+        since_cause=stayed["cause"].mask(went, ""),
+        since_amount=major_units(amount - moved),
+        other_portfolio_id=pairs["other_portfolio_id"],
+        reason=rows["project_id"].map(reasons).astype("str").where(rows["now"].isna() & ~went, "").fillna(""),
+        currency=pd.Series(currency, index=rows.index, dtype="str"),
+    )[BRIDGE_COLUMNS]
+
+
+def bridge_steps(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add a bridge up by cause, from the total before to the total now.
+
+    Parameters
+    ----------
+    rows
+        Result of :func:`bridge`; those of several portfolios may stand under each other.
+
+    Returns
+    -------
+    DataFrame
+        :data:`STEP_COLUMNS`: ``kind`` is total (the first and last row) or cause; ``projects`` counts the projects behind the
+        step, ``valued`` those of them with a figure. Empty if ``rows`` are.
+
+    Raises
+    ------
+    ReportError
+        If the parts do not sum to the whole in whole minor units: such a page must not be published.
+    """
+    if rows.empty:
+        return pd.DataFrame(columns=STEP_COLUMNS)
+    currency = one_base(rows, column="currency", what="the bridge")
+    moves = _steps(rows[rows["moved_amount"].notna() & rows["cause"].isin([MOVED_IN, MOVED_OUT])], stem="moved_amount")
+    since = _steps(rows[rows["since_cause"].ne("")], stem="since_amount")
+    causes = moves.add(since, fill_value=0).reindex(list(CAUSES)).fillna(0).astype("int64")
+    causes = causes[causes["projects"].gt(0)].rename_axis("step").reset_index().assign(kind="cause")
+    opening, closing = (_total(rows, column=column, causes=causes) for column in (OPENING, CLOSING))
+    _whole(opening["amount"].iloc[0] + causes["amount"].sum(), expected=closing["amount"].iloc[0])
+    steps = pd.concat([opening, causes, closing], ignore_index=True)
+    return steps.assign(amount=major_units(steps["amount"]), currency=currency)[STEP_COLUMNS]
+
+
+def largest_and_others(rows: pd.DataFrame, *, start: str, end: str, largest: int) -> pd.DataFrame:
+    """Bridge two figures project by project: the largest changes by name, the rest together.
+
+    Parameters
+    ----------
+    rows
+        One row per project with ``project_id, name``, the two figures in the columns ``start`` and ``end`` (not null) and
+        ``currency``.
+    start, end
+        Names of the two columns.
+    largest
+        Number of projects with a step of their own.
+
+    Returns
+    -------
+    DataFrame
+        :data:`STEP_COLUMNS` and ``project_id``; ``kind`` is total, project or others. The steps between the totals sum exactly.
+    """
+    if rows.empty:
+        return pd.DataFrame(columns=[*STEP_COLUMNS, "project_id"])
+    currency = one_base(rows, column="currency", what=f"the bridge from {start} to {end}")
+    first, last = minor_units(rows[start]), minor_units(rows[end])
+    changes = rows[["project_id", "name"]].assign(amount=last - first)
+    order = changes.assign(size=changes["amount"].abs()).sort_values(
+        ["size", "project_id"], ascending=[False, True], kind="stable"
+    )
+    changed = order[order["size"].gt(0)]
+    named = changed.head(largest if len(changed) != largest + 1 else largest + 1)
+    rest = order.drop(named.index)
+    steps = pd.DataFrame(
+        {
+            "step": [start, *named["name"], *(["others"] if len(rest) else []), end],
+            "kind": ["total", *["project"] * len(named), *(["others"] if len(rest) else []), "total"],
+            "amount": [first.sum(), *named["amount"], *([rest["amount"].sum()] if len(rest) else []), last.sum()],
+            "projects": [len(rows), *[1] * len(named), *([len(rest)] if len(rest) else []), len(rows)],
+            "project_id": ["", *named["project_id"], *([""] if len(rest) else []), ""],
+        }
+    )
+    amounts = steps["amount"].astype("Int64")
+    _whole(int(amounts.iloc[:-1].sum()), expected=int(amounts.iloc[-1]))
+    return steps.assign(amount=major_units(amounts), valued=steps["projects"], currency=currency)[
+        [*STEP_COLUMNS, "project_id"]
+    ]
+
+
+def summed(bridges: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the steps of several portfolios' bridges together: what moved between them nets to zero."""
+    return bridge_steps(pd.concat([rows for rows in bridges if len(rows)], ignore_index=True))
+
+
+def _steps(rows: pd.DataFrame, *, stem: str) -> pd.DataFrame:
+    """Sum, count and count with a figure, by cause; moves of projects without any figure count as such."""
+    cause = rows["since_cause"] if stem == "since_amount" else rows["cause"]
+    moves = rows["cause"].isin([MOVED_IN, MOVED_OUT])
+    valued = rows[stem].ne(0) | rows["since_cause"].isin([UNCHANGED]) | (rows["before"].notna() & ~moves)
+    marked = rows.assign(step=cause, minor=minor_units(rows[stem]), valued=valued.astype("int64"))
+    return marked.groupby("step").agg(
+        amount=("minor", "sum"), projects=("project_id", "size"), valued=("valued", "sum")
+    )
+
+
+def _total(rows: pd.DataFrame, *, column: str, causes: pd.DataFrame) -> pd.DataFrame:
+    stood = rows["cause"].ne(JOINED) & rows["cause"].ne(MOVED_IN)
+    stands = rows["cause"].ne(LEFT) & rows["cause"].ne(MOVED_OUT)
+    there = rows[stood if column == OPENING else stands]
+    return pd.DataFrame(
+        {
+            "step": [column],
+            "kind": ["total"],
+            "amount": [int(minor_units(there[column]).fillna(0).sum())],
+            "projects": [len(there)],
+            "valued": [int(there[column].notna().sum())],
+        }
+    )
+
+
+def _whole(parts: int, *, expected: int) -> None:
+    if parts != expected:
+        raise ReportError(
+            f"the parts of a bridge sum to {parts / 100:,.2f}, the whole is {expected / 100:,.2f}",
+            fix="do not publish: look for a project that stands twice",
+            stage="notebook",
+        )
+
+
+__all__ = ["BRIDGE_COLUMNS", "CAUSES", "REBASED", "STEP_COLUMNS", "bridge", "bridge_steps", "largest_and_others", "summed"]

@@ -1,0 +1,72 @@
+"""Hand-made risk registers for tests: contract tables as a notebook gets them, with money as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from returns import typed
+
+from pmo_lib.contracts.tables import TABLES
+from pmo_lib.metrics import risk
+from pmo_lib.parameters.models import RiskRules
+
+ENDS = {"2026-07": "2026-07-31", "2026-08": "2026-08-31", "2026-09": "2026-09-30"}
+RULES = RiskRules()
+THREAT = {
+    "kind": "threat", "status": "open", "probability": 0.25, "cost_impact_low": 100_000, "cost_impact_likely": 160_000,
+    "cost_impact_high": 400_000, "days_impact_likely": 20.0, "current_probability_level": 3, "current_impact_level": 4,
+    "inherent_probability_level": 4, "inherent_impact_level": 4, "target_probability_level": 2, "target_impact_level": 3,
+    "owner": "A. Owner", "response": "reduce", "raised_on": "2026-01-15", "reviewed_on": "2026-09-10",
+    "proximity_on": "2026-11-30", "currency": "GBP", "project_id": "P1", "cause": "Because", "event": "this happens",
+    "effect": "and costs", "category": "delivery",
+}  # fmt: skip
+
+
+def table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as a contract table with money as float64, as a notebook sees it."""
+    frame = typed(name, rows)
+    money = {column: "float64" for column in TABLES[name].of_kind("money")}
+    return frame.astype(money)
+
+
+def a_risk(risk_id: str, **changes: Any) -> dict[str, Any]:
+    """Return a sound open threat, with what is changed."""
+    ref = f"r.xlsx, risks, {risk_id}"
+    return {
+        "portfolio_id": "HWY",
+        "risk_id": risk_id,
+        "title": f"Title {risk_id}",
+        "source_ref": ref,
+        **THREAT,
+        **changes,
+    }
+
+
+def history(**periods: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return registers over periods, named p2026_09 and so on."""
+    parts = []
+    for name, rows in periods.items():
+        period = name[1:].replace("_", "-")
+        dated = [{"status_date": ENDS[period], **row} for row in rows]
+        parts.append(table("risks", dated).assign(period=period))
+    whole = pd.concat(parts, ignore_index=True)
+    return whole[["period", *TABLES["risks"].names]]
+
+
+def portfolios(currency: str = "GBP") -> pd.DataFrame:
+    """Return the portfolio that the registers are about."""
+    return table("portfolios", [{"portfolio_id": "HWY", "name": "Highways", "currency": currency}])
+
+
+def scored(rules: RiskRules = RULES, **periods: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the registers scored."""
+    return risk.scored_risks(history(**periods), portfolios=portfolios(), rules=rules)
+
+
+def register(rows: list[dict[str, Any]], *, before: list[dict[str, Any]] | None = None, rules: RiskRules = RULES,
+             states: pd.DataFrame | None = None) -> pd.DataFrame:  # fmt: skip
+    """Return the register of September 2026, with that of August before it if there is one."""
+    periods = {"p2026_08": before} if before is not None else {}
+    told = table("states", []) if states is None else states
+    return risk.risk_register(scored(rules, **periods, p2026_09=rows), period="2026-09", states=told, rules=rules)
