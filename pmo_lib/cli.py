@@ -120,7 +120,7 @@ def run(*, org: str, period: str, summary: Path | None, **wanted: Any) -> None: 
 @click.option("--seed", default=1, show_default=True, help="Another seed is another organisation.")
 def demo(*, seed: int) -> None:
     """Make the demo organisation's returns, ingest them, and run the reports of its latest period."""
-    from pmo_lib.demo.returns import write_returns
+    from pmo_lib.demo import write_returns
 
     folder = _outputs() / "demo" / "returns"
     written = write_returns(folder, seed=seed)

@@ -32,6 +32,7 @@ import contextlib
 import difflib
 import json
 import keyword
+import logging
 import os
 import re
 import tempfile
@@ -232,6 +233,7 @@ def _run(
 
     held: list[NotebookNode] = []
     trouble: Exception | None = None
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it guesses at parameters, which were checked before
     papermill_engines.register("pmo", WarmEngine)  # a source tree that is not installed has no entry points
     papermill_engines.register("kernel", StockEngine)
     try:
@@ -294,7 +296,7 @@ def _written(notebook: NotebookNode) -> str:
 def _read(path: Path) -> NotebookNode:
     try:
         return _parsed(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
         raise ParameterError(f"{path.name}: this notebook cannot be read: {error}", fix="check the path") from error
 
 
@@ -361,7 +363,7 @@ def _problems_of(name: str, *, value: Any, declared: Mapping[str, ast.expr | typ
         )
     except ValueError as error:
         return [f"{name}: {error}"]
-    kind = ast.unparse(wanted) if isinstance(wanted, ast.expr) else getattr(wanted, "__name__", "")
+    kind = ast.unparse(wanted).strip("'\"") if isinstance(wanted, ast.expr) else getattr(wanted, "__name__", "")
     return [] if fits else [f"{name} = {value!r} is {type(value).__name__}, not {kind}"]
 
 

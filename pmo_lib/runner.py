@@ -30,6 +30,7 @@ from pmo_lib.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pmo_lib.engine import EngineName
     from pmo_lib.parameters.models import Report
     from pmo_lib.workers import Outcome
 
@@ -44,7 +45,7 @@ class Request:
     reports: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
     jobs: int | None = None
-    engine: str = "pmo"
+    engine: EngineName = "pmo"
     seconds: float = 600.0
 
 
@@ -57,7 +58,7 @@ class Job:
     staging: Path
     report: str
     parameters: Mapping[str, Any]
-    engine: str
+    engine: EngineName
 
     @property
     def portfolio(self) -> str:

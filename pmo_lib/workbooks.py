@@ -101,7 +101,7 @@ def _write_sheet(sheet: Any, *, table: Table, rows: pd.DataFrame, formats: Mappi
         )
     columns = [column for column in table.columns if column.name != WRITTEN_BY_INTAKE]
     for at, column in enumerate(columns):
-        cells = list(rows[column.name]) if column.name in rows.columns else []
+        cells = _filled(rows[column.name]) if column.name in rows.columns else {}
         sheet.set_column(at, at, _width(column, cells=cells))
         sheet.write_string(0, at, column.name, heading)
         _write_column(sheet, at=at, column=column, cells=cells, cell_format=formats[column.kind])
@@ -109,11 +109,15 @@ def _write_sheet(sheet: Any, *, table: Table, rows: pd.DataFrame, formats: Mappi
     sheet.autofilter(0, 0, max(len(rows), 1), len(columns) - 1)
 
 
-def _write_column(sheet: Any, *, at: int, column: Column, cells: list[Any], cell_format: Any) -> None:
+def _filled(values: pd.Series) -> dict[int, Any]:
+    """Return row in the sheet → value, without the missing ones."""
+    present = values.notna().to_numpy()
+    return {row: value for row, (value, there) in enumerate(zip(values.to_list(), present, strict=True), start=1) if there}
+
+
+def _write_column(sheet: Any, *, at: int, column: Column, cells: Mapping[int, Any], cell_format: Any) -> None:
     write = _writer(sheet, kind=column.kind)
-    for row, value in enumerate(cells, start=1):
-        if pd.isna(value):
-            continue
+    for row, value in cells.items():
         if write(row, at, value, cell_format) != 0:
             raise DataContractError(
                 f"workbook, column {column.name}, row {row + 1}: does not fit into a cell",
@@ -134,8 +138,8 @@ def _writer(sheet: Any, *, kind: Kind) -> Callable[[int, int, Any, Any], int]:
     return lambda row, at, value, form: sheet.write_number(row, at, float(value), form)
 
 
-def _width(column: Column, *, cells: list[Any]) -> int:
-    longest = max((len(str(value)) for value in cells if not pd.isna(value)), default=0)
-    if column.kind == "date":
-        longest = len("yyyy-mm-dd")
+def _width(column: Column, *, cells: Mapping[int, Any]) -> int:
+    longest = (
+        len("yyyy-mm-dd") if column.kind == "date" else max((len(str(cell)) for cell in cells.values()), default=0)
+    )
     return min(max(len(column.name), longest, NARROWEST) + 2, WIDEST)

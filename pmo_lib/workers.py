@@ -56,6 +56,8 @@ ENVIRONMENT: Mapping[str, str] = {
 
 _DRIVER, _WARM = "PMO_WORKERS_DRIVER", "PMO_WORKERS_WARM"
 _PR_SET_PDEATHSIG = 1
+# jsonschema imports this for a format that no notebook has, if it can; its grammar alone takes 3 seconds of processor.
+_NOT_WARMED = "rfc3987_syntax"
 _GRACE_SECONDS = 5.0
 
 
@@ -162,8 +164,8 @@ class Workers:
         context = multiprocessing.get_context("forkserver")
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_work, args=(function,), kwargs={"job": job, "sender": sender})
+        process.start()  # the first of all waits until the server is warm
         started = time.monotonic()
-        process.start()
         sender.close()  # or the end of the child would not be seen
         return _Running(index, job, process, receiver, started, started + self.seconds)
 
@@ -295,16 +297,23 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 def _become_server(warm: str) -> None:
     """Run in the fork server: die with the driver, load what the jobs need."""
     die_with_parent()
+    sys.modules.setdefault(_NOT_WARMED, None)  # type: ignore[arg-type]  # None: an import of it fails
     for name in filter(None, warm.split(",")):
-        module, _, function = name.partition(":")
-        try:
-            loaded = importlib.import_module(module)
-            if function:
-                getattr(loaded, function)()
-        except Exception:  # noqa: BLE001 - every job meets the same error and reports it; the server must live
-            traceback.print_exc()
+        _load(name)
+    if sys.modules[_NOT_WARMED] is None:
+        del sys.modules[_NOT_WARMED]
     gc.collect()
     gc.freeze()
+
+
+def _load(name: str) -> None:
+    module, _, function = name.partition(":")
+    try:
+        loaded = importlib.import_module(module)
+        if function:
+            getattr(loaded, function)()
+    except Exception:  # noqa: BLE001 - every job meets the same error and reports it; the server must live
+        traceback.print_exc()
 
 
 # The fork server imports this module first. Nobody else has a parent that left its own process id in the environment.

@@ -38,3 +38,5 @@ def chromium() -> Path:
     if named is None or not Path(named).is_file():
         _missing(f"no Chromium was found on the path ({', '.join(BROWSERS)}) or in PMO_CHROMIUM")
     return Path(named)
+
+

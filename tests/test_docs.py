@@ -1,4 +1,4 @@
-"""The documents are true: their commands run, their options exist, their files and rooms are there, and nothing is left out."""
+"""The documents are true: their commands run, their options exist, their files and rooms are there, none left out."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def rooms_of(package: Path) -> set[str]:
 
 
 def test_every_documented_command_is_run_or_explained() -> None:
-    """Each command in a console block is one that this file runs, or its exception is explained; no exception is stale."""
+    """Each command in a console block is run by this file, or its exception is explained; no exception is stale."""
     everything = documented(README) + documented(CONTRIBUTING)
     assert [each for each in everything if each not in NOT_RUN_HERE and not each.startswith("pmo ")] == []
     assert sorted(NOT_RUN_HERE.keys() - set(everything)) == []
@@ -153,7 +153,7 @@ def ran(command: str, *, folder: Path) -> subprocess.CompletedProcess[str]:
         env=ours | {"PMO_ROOT": str(folder), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
 
@@ -256,7 +256,7 @@ def _sample() -> None: ...
     ],
 )
 def test_a_wrong_synopsis_is_caught(line: str) -> None:
-    """A missing, invented, wrongly required or wrongly single option, another choice or a missing argument is caught."""
+    """A missing, invented, wrongly required or single option, another choice or a missing argument is caught."""
     assert told(line) != synopsis(_sample)
 
 
@@ -269,12 +269,11 @@ def test_a_wrong_drawing_of_the_house_is_caught() -> None:
     """A room missing from the table, in the wrong row of the diagram or long gone is caught."""
     ranks = (("errors",), ("store", "theme"))
     sound = "| `errors` | x |\n| `store` | x |\n| `theme` | x |\n```text\nstore  theme\nerrors\n```\n"
-    assert list(misplaced(sound, ranks=ranks, rooms={"errors", "store", "theme"})) == []
-    assert list(misplaced(sound.replace("| `store` | x |\n", ""), ranks=ranks, rooms={"errors", "store", "theme"}))
-    assert list(
-        misplaced(sound.replace("store  theme", "theme\nstore"), ranks=ranks, rooms={"errors", "store", "theme"})
-    )
-    assert list(misplaced(sound, ranks=ranks, rooms={"errors", "theme"}))
+    rooms = {"errors", "store", "theme"}
+    assert list(misplaced(sound, ranks=ranks, rooms=rooms)) == []
+    assert list(misplaced(sound.replace("| `store` | x |\n", ""), ranks=ranks, rooms=rooms))
+    assert list(misplaced(sound.replace("store  theme", "theme\nstore"), ranks=ranks, rooms=rooms))
+    assert list(misplaced(sound, ranks=ranks, rooms=rooms - {"store"}))
 
 
 def test_a_recipe_of_a_file_that_is_not_is_caught() -> None:

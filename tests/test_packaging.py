@@ -1,13 +1,16 @@
 """What is installed: pyproject.toml, the lock and environment.yml say the same, and declare what is imported.
 
-Everything is read from the files: no registry or channel is asked.
+Everything is read from the files: no registry or channel is asked. The Makefile and .ci/run are run against stand-ins.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import os
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ FILES = ("pyproject.toml", "requirements.txt", "environment.yml", ".pre-commit-c
 
 # Declared for run time although no module of ours imports it, and why.
 NOT_IMPORTED = {
+    "jinja2": "the page templates are written for it; nbconvert fills them in",
     "jupyterlab": "where analysts open the notebooks",
     "six": "scrapbook imports it and does not declare it",
 }
@@ -311,3 +315,115 @@ def test_an_undeclared_import_is_caught() -> None:
     """An import that no declared distribution brings is caught however it is spelt; the standard library is not."""
     text = 'import os, six\nfrom ruamel.yaml import YAML\ndef f():\n    import_module("plotly.io")\n'
     assert undeclared(third_party(imported(text)), declared={"ruamel-yaml"}) == ["plotly", "six"]
+
+
+# --- the two commands and CI ----------------------------------------------------------------------------------
+
+
+def stand_in(folder: Path, *, name: str, script: str) -> None:
+    """Put a program of that name into a folder: it logs how it was called, then does what the script says."""
+    path = folder / name
+    path.write_text(f'#!/bin/sh\necho "{name} $*" >>"$LOG"\n{script}\n', encoding="utf-8")
+    path.chmod(0o755)
+
+
+def made(target: str, *, folder: Path, python: str) -> subprocess.CompletedProcess[str]:
+    """Run a target of the Makefile with another Python and another environment."""
+    return subprocess.run(
+        ["make", "--no-print-directory", target, f"PYTHON={python}", f"VENV={folder / 'venv'}"],
+        cwd=ROOT,
+        env=os.environ | {"LOG": str(folder / "log")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+PRETEND_PYTHON = """
+case "$*" in
+  "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && cp "$0" "$3/bin/pmo" ;;
+esac
+"""
+
+
+def test_make_demo_installs_the_lock_with_hashes_then_the_package_then_runs_once(tmp_path: Path) -> None:
+    """``make demo`` makes the environment, installs lock and package without a free build, and does so only once."""
+    stand_in(tmp_path, name="python", script=PRETEND_PYTHON)
+    for _ in range(2):
+        assert made("demo", folder=tmp_path, python=str(tmp_path / "python")).returncode == 0
+    calls = [line for line in (tmp_path / "log").read_text(encoding="utf-8").splitlines() if " -c " not in line]
+    assert calls[0].startswith("python -m venv")
+    assert [line.partition(" install --quiet ")[2] for line in calls[1:]] == [
+        "--require-hashes -r requirements.txt",
+        "--no-build-isolation --no-deps -e .",
+        "",
+        "",
+    ]
+    assert calls[3:] == ["python demo", "python demo"]
+
+
+def test_make_says_what_to_do_about_an_old_python(tmp_path: Path) -> None:
+    """A Python that is too old or missing ends in one line that says how to name another."""
+    stand_in(tmp_path, name="python", script="exit 1")
+    done = made("setup", folder=tmp_path, python=str(tmp_path / "python"))
+    assert done.returncode != 0
+    assert "older than 3.11 -> name another: make PYTHON=" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that holds .ci/run alone, real data beside it, and stand-ins for every program that it calls."""
+    (tmp_path / "checkout" / ".ci").mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / "checkout" / ".ci" / "run")
+    (tmp_path / "shared" / "data").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    for name in ("bash", "sh", "dirname", "grep", "timeout"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "missing")
+    for name in ("apt-get", "python3", "chromium", "fc-list"):
+        stand_in(tmp_path / "bin", name=name, script="")
+    stand_in(tmp_path / "bin", name="dpkg-query", script="echo install ok installed")
+    stand_in(tmp_path / "bin", name="make", script='echo "$PMO_CI $PMO_REAL_DATA" >>"$LOG"; test "$1" != "$FAILS"')
+    return tmp_path / "checkout"
+
+
+def continuous(checkout: Path, *, fails: str = "") -> tuple[int, list[str]]:
+    """Run .ci/run on stand-ins, one target failing; return its exit code and what was called."""
+    log = checkout.parent / "log"
+    environment = {"PATH": str(checkout.parent / "bin"), "LOG": str(log), "FAILS": fails}
+    done = subprocess.run(
+        ["bash", ".ci/run"], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, log.read_text(encoding="utf-8").splitlines()
+
+
+def test_ci_runs_everything_with_its_promises(checkout: Path) -> None:
+    """CI runs demo, check, test and test-slow in order, with PMO_CI and the real data; it installs nothing twice."""
+    code, calls = continuous(checkout)
+    assert code == 0
+    assert [line for line in calls if line.startswith("make")] == [
+        "make demo",
+        "make check",
+        "make test",
+        "make test-slow",
+    ]
+    assert calls.count(f"1 {checkout.parent / 'shared' / 'data'}") == 4
+    assert [line for line in calls if line.startswith("apt-get")] == []
+
+
+@pytest.mark.parametrize("target", ["demo", "check", "test", "test-slow"])
+def test_ci_stops_at_the_first_failure(checkout: Path, target: str) -> None:
+    """A target that fails ends CI with its failure, and nothing runs after it."""
+    code, calls = continuous(checkout, fails=target)
+    assert code != 0
+    assert [line for line in calls if line.startswith("make")][-1] == f"make {target}"
+
+
+def test_ci_installs_what_is_missing(checkout: Path) -> None:
+    """On a machine without Chromium and fonts CI installs them, after it has updated the package lists."""
+    (checkout.parent / "bin" / "chromium").unlink()
+    stand_in(checkout.parent / "bin", name="dpkg-query", script="exit 1")
+    code, calls = continuous(checkout)
+    asked = [line for line in calls if line.startswith("apt-get")]
+    assert (code, asked[0]) == (0, "apt-get update -qq")
+    assert {"chromium", "fonts-liberation", "fonts-dejavu-core"} <= set(asked[1].split())

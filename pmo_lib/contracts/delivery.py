@@ -25,7 +25,7 @@ LINEAGE = table(
         "project_id",
         "id",
         "Project that changed portfolio; empty where a portfolio itself changed",
-        "key",
+        "part",
     ),
     column("effective_on", "date", "First day of the new order"),
     choice("kind", "What happened", "renamed", "split", "merged", "transferred"),

@@ -11,7 +11,7 @@ FINANCE = table(
         "project_id",
         "id",
         "Project; empty where the amount is the programme's own",
-        "key",
+        "part",
     ),
     column("period", "month", "Month in which the period ends (YYYY-MM)", "key"),
     choice("period_kind", "Length of the period", "month", "4-4-5", "year", need="key"),

@@ -1,7 +1,7 @@
 """What typed tables must keep: allowed values, bounds, keys, references, and what the cells of a row say of each other.
 
-Tables come in typed (:data:`pmo_lib.contracts.columns.DTYPES`, money as float) with an index that names their rows; failures
-go out with that index, one per cell or row, however often the library reports it.
+Tables come in typed (:data:`pmo_lib.contracts.columns.DTYPES`, money as float) with an index that names their rows;
+failures go out with that index, one per cell or row, however often the library reports it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Failure:
     table, row, column
         Contract table; index label of the row; column, empty for the whole row.
     rule, severity, action
-        Name of the rule; what it means; what is to be done: ``nulled`` the cell, ``quarantined`` the row, ``refused`` the
-        return, or ``kept``.
+        Name of the rule; what it means; what is to be done: ``nulled`` the cell, ``quarantined`` the row, ``refused``
+        the return, or ``kept``.
     message, fix, expected
         What is wrong; what to do; what would be right.
     others
@@ -99,7 +99,8 @@ def _names_something(rows: pd.DataFrame) -> pd.Series:
 ROW_RULES: tuple[RowRule, ...] = (
     RowRule(
         "status", "rating-off-scale", "rating", _on_scale, "nulled",
-        "rating is not on the three-point scale that the row states", "rate it green, amber or red, or correct the scale",
+        "rating is not on the three-point scale that the row states",
+        "rate it green, amber or red, or correct the scale",
     ),
     RowRule(
         "finance", "no-owner", "project_id", _names_something, "quarantined",
@@ -114,14 +115,15 @@ ROW_RULES: tuple[RowRule, ...] = (
     ),
     *(
         RowRule(
-            "risks", "points-out-of-order", f"{stem}_likely", _in_order(*(f"{stem}_{p}" for p in ("low", "likely", "high"))),
+            "risks", "points-out-of-order", f"{stem}_likely",
+            _in_order(*(f"{stem}_{point}" for point in ("low", "likely", "high"))),
             "kept", f"{stem}: low, likely and high do not rise", "put them in order",
         )
         for stem in ("cost_impact", "days_impact")
     ),
 )  # fmt: skip
 
-# A row about something that the return does not hold is set aside; a pointer beside the facts of a row is only reported.
+# A row about something that the return does not hold is set aside; a pointer beside its facts is only reported.
 _OF_PROJECT = ("status", "narratives", "published_figures", "overrides", "finance", "earned_value", "baselines",
                "milestones", "tasks", "links", "gates", "artefacts", "reserves", "risks", "issues", "actions",
                "decisions", "changes")  # fmt: skip

@@ -26,20 +26,21 @@ ASKS = (
     "Choose the option at {amount}",
 )
 OUTCOMES = ("approved", "approved in part", "deferred", "refused")
+DECISIONS = 4  # in the life of a project
 EARLIEST_OVERRIDE = 6  # months of work before the office sets a rating aside
 
 
 def decision_rows(view: View) -> Iterator[Row]:
     """Yield the decisions that are open, or were taken in this month."""
     project = view.project
-    for at in (1, 2, 3):
+    for at in range(1, DECISIONS + 1):
         rng = project.draws("decision", at)
         asked = project.starts + int(rng.integers(2, project.lasts))
         decided_on = working_day(first_day(asked + int(rng.integers(1, 5))) + timedelta(days=int(rng.integers(4, 26))))
         pennies = (
             round(project.versions[0].budget * (0.02 + 0.06 * float(rng.random())) / THOUSAND_POUNDS) * THOUSAND_POUNDS
         )
-        taken = decided_on <= view.status_on
+        outcome, taken = choice(rng, of=OUTCOMES), decided_on <= view.status_on
         if view.month < asked or decided_on < first_day(view.month):
             continue
         yield {
@@ -51,10 +52,10 @@ def decision_rows(view: View) -> Iterator[Row]:
             "currency": CURRENCY,
             "due_on": working_day(first_day(asked + 2) + timedelta(days=14)),
             "cost_of_delay": pounds_and_pence(pennies // 5_000_000 * 100_000 or 50_000),
-            "decider": choice(rng, of=SPONSORS),
+            "decider": choice(rng, of=SPONSORS[project.home.parent_id]),
             "decided_on": decided_on if taken else None,
-            "outcome": choice(rng, of=OUTCOMES) if taken else None,
-            "effect": "Taken into the forecast" if taken else None,
+            "outcome": outcome if taken else None,
+            "effect": "Taken into the forecast" if taken and outcome.startswith("approved") else None,
         }
 
 
@@ -105,7 +106,11 @@ def _neighbour(project: Project) -> Project | None:
 
 def _dependency(view: View, *, provider: View, name: str) -> Row:
     rng = view.project.draws("dependency", provider.project.id)
-    item, provider_agrees, recipient_agrees = choice(rng, of=NEEDS), rng.random() < 0.75, rng.random() < 0.9
+    item, provider_agrees, recipient_agrees = (
+        choice(rng, of=NEEDS[provider.project.reference.domain]),
+        rng.random() < 0.75,
+        rng.random() < 0.9,
+    )
     needed_way, promised_way = 0.45 + 0.4 * float(rng.random()), 0.3 + 0.5 * float(rng.random())
     needed_on, promised_on = view.baseline_on(needed_way), provider.forecast_on(promised_way)
     met = provider.reached_on(promised_way) is not None

@@ -41,7 +41,7 @@ class Issue:
 
 @lru_cache(maxsize=PROJECTS_KEPT)
 def issues_of(project: Project) -> tuple[Issue, ...]:
-    """Return all issues in a project's life: one from each risk that struck, and up to three that no risk foresaw."""
+    """Return all issues in a project's life: one from each risk that struck, and one to three that no risk foresaw."""
     issues = [
         _issue(project, at=at, title=f"{risk.words.title}: has happened", kind="materialised risk", risk=risk)
         for at, risk in enumerate(risks_of(project), start=1)
@@ -50,7 +50,7 @@ def issues_of(project: Project) -> tuple[Issue, ...]:
     if project.home.id in NO_RISK_REGISTER:
         issues = []
     rng, bank = project.draws("issues"), ISSUES[project.reference.domain]
-    for at, pick in enumerate(rng.permutation(len(bank))[: int(rng.integers(0, 4))], start=7):
+    for at, pick in enumerate(rng.permutation(len(bank))[: int(rng.integers(1, 4))], start=7):
         kind, title = bank[int(pick)]
         issues.append(_issue(project, at=at, title=title, kind=kind))
     return tuple(issues)

@@ -88,7 +88,8 @@ def accrual_at(project: Project, *, month: int) -> int:
     """Return the pennies received and not yet posted at the end of a month; the books are closed in March."""
     if month == fiscal_year_start(month) + 11 or project.age(month) == 0:
         return 0
-    return int(cost_in(project, month=month) * 0.35 * project.draws("accrual", period_of(month)).random())
+    share = project.shares("accruals", count=project.lasts + 1)[project.age(month)]
+    return int(cost_in(project, month=month) * 0.35 * share)
 
 
 def _posted(view: View) -> Iterator[Amount]:
@@ -108,7 +109,7 @@ def _ahead(view: View) -> Iterator[Amount]:
     left = view.cost - view.spent
     if left <= 0:
         return
-    ordered = 0.2 + 0.3 * view.project.draws("commitment", period_of(view.month)).random()
+    ordered = 0.2 + 0.3 * view.project.shares("commitments", count=view.project.lasts + 1)[view.age]
     yield "commitment", period_of(view.month), int(left * ordered / 100) * 100, {}
     year_end = fiscal_year_start(view.month) + 11
     beyond: dict[int, int] = {}

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 
 FISCAL_START = 3  # April: the first month of the fiscal year, as month number modulo 12
 MEAN_MONTH_DAYS = 30.4375
+FRIDAY = 4
+CHRISTMAS = ((12, 25), (12, 26))
 
 
 def month_number(period: str) -> int:
@@ -52,8 +54,10 @@ def between(earlier: date, later: date, *, share: float) -> date:
 
 
 def working_day(day: date) -> date:
-    """Return the day, or the Friday before it if it falls on a weekend."""
-    return day - timedelta(days=max(0, day.weekday() - 4))
+    """Return the day, or the last working day before it if it falls on a weekend or on Christmas."""
+    while day.weekday() > FRIDAY or (day.month, day.day) in CHRISTMAS:
+        day -= timedelta(days=1)
+    return day
 
 
 def long_date(day: date) -> str:

@@ -11,7 +11,7 @@ from pmo_lib.demo.catalogue import CURRENCY
 from pmo_lib.demo.money import pounds_and_pence
 from pmo_lib.demo.months import first_day, month_of, working_day
 from pmo_lib.demo.truth import PENNIES_PER_THOUSAND, PROJECTS_KEPT, Project
-from pmo_lib.demo.wording import ARTEFACTS, GATES, MILESTONES, STAGES, choice, person
+from pmo_lib.demo.wording import ARTEFACTS, GATES, MILESTONES, STAGES, choice, person_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def number_of(project: Project) -> str:
 
 def contingency(project: Project) -> int:
     """Return the approved contingency in pennies: 6 to 12 % of the first budget."""
-    share = 0.06 + 0.06 * float(project.draws("contingency").random())
+    share = 0.06 + 0.06 * project.shares("contingency", count=1)[0]
     return round(project.versions[0].budget * share / PENNIES_PER_THOUSAND) * PENNIES_PER_THOUSAND
 
 
@@ -131,7 +131,9 @@ def milestone_rows(view: View) -> Iterator[Row]:
     """Yield every milestone as forecast at the status date; a proposed project has none yet."""
     if view.state == "proposed":
         return
-    for count, (way, kind, name) in enumerate(MILESTONES[view.project.reference.domain], start=1):
+    milestones = MILESTONES[view.project.reference.domain]
+    owners = view.project.shares("milestone owners", count=2 * len(milestones))
+    for count, (way, kind, name) in enumerate(milestones, start=1):
         yield {
             "project_id": view.project.id,
             "milestone_id": f"M{count:02d}",
@@ -142,7 +144,7 @@ def milestone_rows(view: View) -> Iterator[Row]:
             "forecast_on": view.forecast_on(way),
             "actual_on": view.reached_on(way),
             "critical": kind in ("gate", "delivery"),
-            "owner": person(view.project.draws("milestone", count)),
+            "owner": person_at(owners[2 * count - 2 : 2 * count]),
         }
 
 
@@ -162,10 +164,9 @@ def stage_name(view: View) -> str:
 def gate_rows(view: View) -> Iterator[Row]:
     """Yield the gates: planned, and once held with outcome and the conditions that are still open."""
     for way, gate in GATES[view.project.reference.domain] if view.age else ():
-        rng = view.project.draws(gate)
-        conditions, outcome = int(rng.integers(0, 5)), float(rng.random())
-        reached, wait = view.reached_on(way), int(rng.integers(0, 18))
-        held_on = None if reached is None else working_day(reached + timedelta(days=wait))
+        strict, outcome, wait = view.project.shares(gate, count=3)
+        conditions, reached = int(strict * 5), view.reached_on(way)
+        held_on = None if reached is None else working_day(reached + timedelta(days=int(wait * 18)))
         held = held_on is not None and held_on <= view.status_on
         age = view.month - month_of(held_on) if held_on is not None and held else 0
         yield {
@@ -188,12 +189,11 @@ def artefact_rows(view: View) -> Iterator[Row]:
         begun_on = view.reached_on(stages[required][0]) if required else view.project.start_on
         if required > stage_index(view) or begun_on is None:
             continue
-        rng = view.project.draws("artefact", artefact)
-        missing, diligent, days = rng.random() < 0.1, rng.random() < 0.6, int(rng.integers(5, 60))
-        approved_on = working_day(begun_on + timedelta(days=days))
-        present = not missing and approved_on <= view.status_on
+        missing, diligent, wait = view.project.shares(artefact, count=3)
+        approved_on = working_day(begun_on + timedelta(days=5 + int(wait * 55)))
+        present = missing >= 0.1 and approved_on <= view.status_on
         renewed_on = working_day(approved_on + timedelta(days=REVIEW_DAYS - 10))
-        renewed = diligent and renewed_on <= view.status_on
+        renewed = diligent < 0.6 and renewed_on <= view.status_on
         approved_on = renewed_on if renewed else approved_on
         yield {
             "project_id": view.project.id,

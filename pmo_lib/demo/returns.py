@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from pmo_lib.contracts.tables import TABLES
@@ -34,6 +35,8 @@ from pmo_lib.workbooks import write_return
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from pmo_lib.contracts.columns import Column
 
 SEED = 20260930
 DEEPEST = 60
@@ -195,7 +198,17 @@ class _Return:
 def _typed(name: str, *, rows: Iterable[Row], portfolio: str) -> pd.DataFrame:
     """Return rows as a contract table of one portfolio; a column that no row gives is empty."""
     whole = [{"portfolio_id": portfolio, **row} for row in rows]
-    columns = TABLES[name].columns
-    return pd.DataFrame(
-        {column.name: pd.Series([row.get(column.name) for row in whole], dtype=column.dtype) for column in columns}
-    )
+    arrays = {
+        column.name: _array(column, values=[row.get(column.name) for row in whole]) for column in TABLES[name].columns
+    }
+    return pd.DataFrame(arrays, copy=False)
+
+
+def _array(column: Column, *, values: list[Any]) -> Any:
+    """Return the values of a column in its dtype; None is null."""
+    if column.dtype == "float64":
+        return np.array([np.nan if value is None else value for value in values], dtype="float64")
+    if column.kind == "date":
+        return np.array(values, dtype="datetime64[us]")
+    dtype: Any = column.dtype
+    return pd.array(values, dtype=dtype)

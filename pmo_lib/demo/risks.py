@@ -25,6 +25,8 @@ PROBABILITIES = (0.05, 0.2, 0.4, 0.6, 0.85)
 COST_SHARES = (0.002, 0.006, 0.015, 0.035, 0.08)
 DELAY_SHARES = (0.01, 0.02, 0.04, 0.08, 0.15)
 ESCALATE_FROM = 15
+# How its levels move, and up to which share (0–1) of all risks.
+PATHS = ((0.1, "stays"), (0.25, "worsens"), (0.45, "flares"), (1.0, "eases"))
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class Scale:
 class Risk:
     """The life of a risk.
 
-    Its levels go from ``inherent`` to ``target`` in ``ease`` months, or the other way if it worsens; ``every`` is the
-    number of months between reviews, 0 where nobody looks at it again.
+    Its levels go from ``inherent`` to ``target`` in ``ease`` months, the other way if it worsens, back at once if it
+    flares; ``every`` is the number of months between reviews, 0 where nobody looks at it again.
     """
 
     id: str
@@ -80,8 +82,11 @@ class Risk:
 
     def current(self, month: int) -> tuple[int, int]:
         """Return probability and impact level at the end of a month."""
-        eased = min(max(month - month_of(self.raised_on), 0) / self.ease, 1.0)
-        eased = {"eases": eased, "stays": 0.0, "worsens": 1.0 - eased}[self.path]
+        waited = max(month - month_of(self.raised_on), 0) / self.ease
+        eased = min(waited, 1.0)
+        eased = {"eases": eased, "stays": 0.0, "worsens": 1.0 - eased, "flares": eased if waited <= 1.0 else 0.0}[
+            self.path
+        ]
         probability, impact = (round(a + (b - a) * eased) for a, b in zip(self.inherent, self.target, strict=True))
         return probability, impact
 
@@ -108,8 +113,8 @@ def _risk(risk_id: str, *, words: RiskWords, scale: Scale, rng: np.random.Genera
         owner=None if orphan < 0.07 else person(rng),
         inherent=(probability, impact),
         target=(max(1, probability - int(rng.integers(1, 3))), max(1, impact - int(rng.integers(0, 2)))),
-        ease=int(rng.integers(4, 13)),
-        path="stays" if path < 0.15 or not every else "worsens" if path < 0.27 else "eases",
+        ease=int(rng.integers(2, 9)),
+        path="stays" if not every else next(name for limit, name in PATHS if path < limit),
         every=every,
         review_lag=int(rng.integers(0, 18)),
         proximity_on=working_day(first_day(raised) + timedelta(days=int(rng.integers(60, 480)))),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -101,6 +101,10 @@ class Project:
         """Return a stream of this project alone."""
         return stream(self.seed, self.id, *names)
 
+    def shares(self, name: str, *, count: int) -> tuple[float, ...]:
+        """Return so many draws between 0 and 1 of a stream of this project, always the same."""
+        return _shares(self, name=name, count=count)
+
     def age(self, month: int) -> int:
         """Return the months of work done at the end of a month, from 0 to ``lasts``."""
         return min(max(month - self.starts + 1, 0), self.lasts)
@@ -149,6 +153,11 @@ class Project:
         way = self.way[version.since]
         reached = (self.way[age] - way) / (1.0 - way)
         return (age - version.since) - reached * (version.months - version.since)
+
+
+@lru_cache(maxsize=100 * PROJECTS_KEPT)
+def _shares(project: Project, *, name: str, count: int) -> tuple[float, ...]:
+    return tuple(project.draws(name).random(count).tolist())
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,17 @@ LAST_NAMES = (
     "Kaur", "Lockwood", "Müller", "Nwosu", "O'Neill", "Pemberton", "Quaye", "Robertshaw", "Sørensen", "Thwaite",
     "Underhill", "Varga", "Whitfield", "Yilmaz",
 )  # fmt: skip
-SPONSORS = (
-    "Director of Place", "Director of Resources", "Director of People", "Chief Operating Officer",
-    "Section 151 Officer",
-)  # fmt: skip
-OBJECTIVES = (
-    "A well-connected county", "Good homes for all", "A fair start for every child", "A council that works",
-    "Net zero by 2038",
-)  # fmt: skip
+# By function: who answers for its projects, and what they serve.
+SPONSORS = {
+    "Place": ("Director of Place", "Director of Place", "Head of Capital Delivery"),
+    "Resources": ("Director of Resources", "Section 151 Officer", "Chief Digital Officer"),
+    "People": ("Director of Adult Care", "Director of Children's Services", "Director of Public Health"),
+}
+OBJECTIVES = {
+    "Place": ("A well-connected county", "Good homes for all", "Net zero by 2038"),
+    "Resources": ("A council that works", "Services that are simple to reach"),
+    "People": ("A fair start for every child", "Living well for longer"),
+}
 METHODS = {"works": "Stage-gated", "digital": "Agile within gates", "service": "Procurement-led"}
 
 # Life-cycle stages: share of the way at which each begins.
@@ -256,10 +259,12 @@ ISSUES = {
         ("resourcing", "Legal adviser on long-term leave"),
     ),
 }
-NEEDS = (
-    "Cleared site for the compound", "Customer data extract", "Single sign-on for staff", "Power supply upgrade",
-    "Traffic management at the junction", "Agreed chart of accounts",
-)  # fmt: skip
+# What a project of each kind provides to another.
+NEEDS = {
+    "works": ("Cleared site for the compound", "Traffic management at the junction", "Power supply upgrade"),
+    "digital": ("Customer data extract", "Single sign-on for staff", "Agreed chart of accounts"),
+    "service": ("Named service manager", "Transferred staff list", "Price schedule"),
+}
 RESPONSES = {
     "threat": ("reduce", "transfer", "avoid", "accept"),
     "opportunity": ("enhance", "exploit", "share", "accept"),
@@ -274,6 +279,12 @@ ACTIONS = (
 def person(rng: np.random.Generator) -> str:
     """Return a full name."""
     return f"{choice(rng, of=FIRST_NAMES)} {choice(rng, of=LAST_NAMES)}"
+
+
+def person_at(shares: Sequence[float]) -> str:
+    """Return the full name at two shares (0–1) of the lists of names."""
+    first, last = shares
+    return f"{FIRST_NAMES[int(first * len(FIRST_NAMES))]} {LAST_NAMES[int(last * len(LAST_NAMES))]}"
 
 
 def choice(rng: np.random.Generator, *, of: Sequence[T]) -> T:

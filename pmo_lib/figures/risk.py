@@ -1,6 +1,7 @@
 """Risk figures: exposure, movement, the matrix, ranks, proximity and neglect.
 
-Every figure is readable at 400 pixels: labels wrap, rows set the height, and words stand on the marks themselves.
+Every figure is readable at 400 pixels: labels wrap, rows set the height, words stand on the marks themselves, and the
+title says what the marks are, so that none needs a legend.
 """
 
 from __future__ import annotations
@@ -13,19 +14,43 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pmo_lib.theme import (
-    ACCENT, FALL, GRADE_LOOKS, HOLD, INK, MUTED, PAPER, RISE, RULE, SERIES, Look, Scale, counted, day, money_scale,
-    month, number, rating_look, template,
+    ACCENT,
+    FALL,
+    GRADE_LOOKS,
+    HOLD,
+    INK,
+    MUTED,
+    PAPER,
+    RISE,
+    RULE,
+    SERIES,
+    Look,
+    Scale,
+    counted,
+    day,
+    money,
+    money_scale,
+    month,
+    number,
+    rating_look,
+    template,
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-LABEL, TITLE = 26, 44
-ROW = 34
+LABEL, TITLE, LINE, SHOWN = 25, 46, 17, 20
 KIND_WORDS = {"threat": "Threats", "opportunity": "Opportunities", "not stated": "Kind not stated", "net": "Net"}
 BAND_COLOURS = {"past": RISE, "imminent": SERIES[1], "near": SERIES[5], "far": HOLD}
 GRADE_SYMBOLS = {"low": "circle", "medium": "triangle-up", "high": "diamond", "severe": "square"}
-SHOWN = 30
+GONE = ("closed", "occurred", "dropped", "moved out")
+SIGN_WORDS = {
+    "low_confidence": "red or<br>amber/<br>red",
+    "unrated": "not<br>rated",
+    "finish_later": "finish<br>later",
+    "cost_up": "cost<br>up",
+    "cost_unknown": "cost<br>not<br>known",
+}
 
 
 def _wrapped(text: object, *, width: int = LABEL, lines: int = 3) -> str:
@@ -34,17 +59,31 @@ def _wrapped(text: object, *, width: int = LABEL, lines: int = 3) -> str:
     return "<br>".join(html.escape(part) for part in parts)
 
 
-def _drawn(traces: list[Any], *, title: str, height: int, **layout: Any) -> go.Figure:
-    """Return a figure with the house's template, a title that wraps, and a height of its own."""
-    words = "<br>".join(textwrap.wrap(title, TITLE))
-    top = 26 + 20 * (words.count("<br>") + 1) + (24 if layout.get("showlegend") else 0)
+def _labels(*columns: pd.Series[Any]) -> list[str]:
+    """Return one wrapped label per row from the words of some columns."""
+    return [_wrapped(" ".join(str(word) for word in words)) for words in zip(*columns, strict=True)]
+
+
+def _tall(labels: Sequence[str], *, least: int = 2) -> int:
+    """Return the height that so many wrapped labels need."""
+    lines = max([least, *(label.count("<br>") + 1 for label in labels)])
+    return max(len(labels), 1) * (lines * LINE + 8)
+
+
+def _drawn(traces: list[Any], *, title: str, height: int, top: int = 0, **layout: Any) -> go.Figure:
+    """Return a figure with the house's template and a title that wraps; ``top`` is room for labels above it."""
+    lines = textwrap.wrap(title, TITLE)
+    above = 22 + 19 * len(lines) + top
+    below = 48 if "title" in layout["xaxis"] and not top else 12
+    whole = height + above + below
     figure = go.Figure(traces)
     figure.update_layout(
         template=template(),
-        title={"text": words, "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 8}},
-        height=height + top,
-        margin={"t": top, "b": 44, "l": 8, "r": 12},
-        **{"showlegend": False, **layout},
+        title={"text": "<br>".join(lines), "yref": "container", "y": 1 - 20 / whole, "yanchor": "top", "pad": {"t": 0}},
+        height=whole,
+        margin={"t": above, "b": below, "l": 8, "r": 14},
+        showlegend=False,
+        **layout,
     )
     return figure
 
@@ -59,126 +98,140 @@ def _scaled(values: pd.Series[Any], *, scale: Scale) -> list[float | None]:
     return [None if pd.isna(value) else float(value) / scale.divisor for value in values]
 
 
-def _room(values: Iterable[float | None], *, share: float = 0.28) -> list[float]:
+def _room(values: Iterable[float | None], *, share: float = 0.3) -> list[float]:
     """Return an axis range around 0 with room for the words at the ends of the bars."""
     known = [value for value in values if value is not None]
     low, high = min([0.0, *known]), max([0.0, *known])
     spare = share * ((high - low) or 1.0)
-    return [low - (spare if low < 0 else 0.02 * spare), high + spare]
+    return [low - (spare if low < 0 else 0), high + (spare if high > 0 or low == 0 else 0.05 * spare)]
 
 
-def exposure_headline_bars(headline: pd.DataFrame) -> go.Figure:
+def _rows_axis(labels: list[str]) -> dict[str, Any]:
+    """Return the axis of rows, the first on top; rows stand at numbers, so that two may have the same label."""
+    return {"tickvals": _places(labels), "ticktext": labels, "range": [len(labels) - 0.4, -0.6], "zeroline": False}
+
+
+def _places(labels: Sequence[str]) -> list[int]:
+    return list(range(len(labels)))
+
+
+def _bars(values: list[Any], *, labels: list[str], colour: Any, words: Sequence[str]) -> go.Bar:
+    return go.Bar(
+        x=values, y=_places(labels), orientation="h", text=[html.escape(word) for word in words],
+        textposition="outside", cliponaxis=False, marker={"color": colour}, hoverinfo="skip", textfont={"color": INK},
+    )  # fmt: skip
+
+
+def headline_bars(headline: pd.DataFrame) -> go.Figure:
     """Draw threats, opportunities and net exposure in money, now and at the last register; positive is cost."""
-    rows = headline.iloc[::-1]
-    scale = _scale(rows, "expected_money", "expected_money_before")
-    names = [KIND_WORDS[kind] for kind in rows["kind"]]
-    now, before = (_scaled(rows[column], scale=scale) for column in ("expected_money", "expected_money_before"))
-    words = [scale.write(value) if pd.notna(value) else f"n/a: {reason}" for value, reason in
-             zip(rows["expected_money"], rows["money_reason"], strict=True)]  # fmt: skip
-    traces: list[Any] = []
-    if rows["expected_money_before"].notna().any():
-        traces.append(_bars(before, names=names, name="last register", colour=RULE, words=[
-            scale.write(value) if pd.notna(value) else "" for value in rows["expected_money_before"]]))  # fmt: skip
-    colours = [RISE if (value or 0) > 0 else FALL for value in now]
-    traces.append(_bars([value or 0 for value in now], names=names, name="now", colour=colours, words=words))
+    scale = _scale(headline, "expected_money", "expected_money_before")
+    labels = [KIND_WORDS[kind] for kind in headline["kind"]]
+    now, before = (_scaled(headline[column], scale=scale) for column in ("expected_money", "expected_money_before"))
+    told = [scale.write(value) if pd.notna(value) else f"n/a: {reason}" for value, reason in
+            zip(headline["expected_money"], headline["money_reason"], strict=True)]  # fmt: skip
+    then = [scale.write(value) if pd.notna(value) else "" for value in headline["expected_money_before"]]
+    compared = headline["expected_money_before"].notna().any()
+    traces = [_bars([value or 0 for value in now], labels=labels, words=told,
+                    colour=[RISE if (value or 0) > 0 else FALL for value in now])]  # fmt: skip
+    if compared:
+        traces.append(_bars([value or 0 for value in before], labels=labels, words=then, colour=RULE))
+    title = f"Expected cost (+) or saving (−) of the open risks, {scale.unit}"
     return _drawn(
         traces,
-        title=f"Expected cost of open risks, {scale.unit}: threats cost (+), opportunities save (−)",
-        height=len(rows) * ROW * len(traces) + 40,
+        title=title + (": now in colour, at the last register in grey" if compared else ""),
+        height=len(labels) * (64 if compared else 36),
         barmode="group",
-        showlegend=len(traces) > 1,
-        legend={"traceorder": "reversed"},
         xaxis={"title": {"text": scale.unit}, "range": _room([*now, *before])},
+        yaxis=_rows_axis(labels),
     )
 
 
-def _bars(values: list[Any], *, names: list[str], name: str, colour: Any, words: list[str]) -> go.Bar:
-    return go.Bar(
-        x=values, y=names, name=name, orientation="h", text=[html.escape(word) for word in words],
-        textposition="outside", cliponaxis=False, marker={"color": colour}, hoverinfo="skip",
-    )  # fmt: skip
-
-
-def exposure_cover_bars(cover: pd.DataFrame) -> go.Figure:
+def cover_bars(cover: pd.DataFrame) -> go.Figure:
     """Draw each project's net exposure as a bar, its contingency left as a mark: beyond the mark is not covered."""
-    rows = cover.loc[cover["expected_money"].notna() | cover["contingency_left"].notna()].head(SHOWN).iloc[::-1]
+    known = cover.loc[cover["expected_money"].notna() | cover["contingency_left"].notna()]
+    rows = known.head(SHOWN)
     scale = _scale(rows, "expected_money", "contingency_left")
     exposed, left = (_scaled(rows[column], scale=scale) for column in ("expected_money", "contingency_left"))
-    names = [_wrapped(name) for name in rows["name"]]
-    over = [pd.notna(value) and value > 0 for value in rows["uncovered"]]
-    words = [f"exposure {scale.write(a)}" if pd.notna(a) else f"exposure n/a ({reason})" for a, reason in
-             zip(rows["expected_money"], rows["money_reason"], strict=True)]  # fmt: skip
+    labels = _labels(rows["name"])
+    over = rows["uncovered"].gt(0).fillna(value=False).tolist()
     bars = go.Bar(
-        x=[value or 0 for value in exposed], y=names, orientation="h", name="net exposure", hoverinfo="text",
-        marker={"color": [RISE if flag else ACCENT for flag in over]}, hovertext=words,
+        x=[value or 0 for value in exposed], y=_places(labels), orientation="h", hoverinfo="text",
+        marker={"color": [RISE if flag else ACCENT for flag in over]},
+        hovertext=[f"exposure {scale.write(a)} {html.escape(str(reason))}" for a, reason in
+                   zip(rows["expected_money"], rows["money_reason"], strict=True)],
     )  # fmt: skip
     marks = go.Scatter(
-        x=left, y=names, mode="markers", name="contingency left", hoverinfo="text",
+        x=left, y=_places(labels), mode="markers", hoverinfo="text",
         marker={"symbol": "line-ns", "size": 22, "color": INK, "line": {"width": 3, "color": INK}},
         hovertext=[f"contingency left {scale.write(value)}" for value in rows["contingency_left"]],
     )  # fmt: skip
-    title = f"{counted(sum(over), noun='project')} with more exposure (bar) than contingency left (mark)"
+    title = (
+        f"{counted(int(known['uncovered'].gt(0).sum()), noun='project')} with more net exposure (bar) than contingency"
+    )
     return _drawn(
-        [bars, marks], title=title, height=len(rows) * 40 + 40, showlegend=True,
-        xaxis={"title": {"text": scale.unit}, "range": _room([*exposed, *left], share=0.08)},
+        [bars, marks], title=f"{title} left (mark){_first(rows, of=known)}", height=_tall(labels),
+        xaxis={"title": {"text": scale.unit}, "range": _room([*exposed, *left], share=0.06)}, yaxis=_rows_axis(labels),
     )  # fmt: skip
 
 
-def exposure_bridge_waterfall(bridge: pd.DataFrame) -> go.Figure:
-    """Draw net exposure from the last register to this one, one step per cause."""
-    scale = _scale(bridge, "amount")
+def _first(rows: pd.DataFrame, *, of: pd.DataFrame) -> str:
+    return f"; the first {len(rows)} of {len(of)} drawn" if len(rows) < len(of) else ""
+
+
+def bridge_waterfall(bridge: pd.DataFrame) -> go.Figure:
+    """Draw net exposure from the last register to this one, one step per cause with its number of risks."""
+    scale, currency = _scale(bridge, "amount"), str(bridge["currency"].iloc[0])
     since = month(str(bridge["compared_with"].iloc[0]))
-    names = [
-        f"{'Exposure ' if total else ''}{since if step == 'before' else step}" + ("" if total else f" ({risks})")
+    ends = {"before": since, "now": "now"}
+    labels = [
+        _wrapped(ends[step] if total else f"{step} ({risks})")
         for step, total, risks in zip(bridge["step"], bridge["is_total"], bridge["risks"], strict=True)
     ]
-    amounts = _scaled(bridge["amount"], scale=scale)
-    words = [
-        scale.write(value, signed=not total) for value, total in zip(bridge["amount"], bridge["is_total"], strict=True)
-    ]
+    words = [scale.write(value, signed=not total) for value, total in
+             zip(bridge["amount"], bridge["is_total"], strict=True)]  # fmt: skip
     steps = go.Waterfall(
-        y=names, x=amounts, orientation="h", measure=["absolute", *["relative"] * (len(bridge) - 2), "total"],
-        text=words, textposition="outside", cliponaxis=False, hoverinfo="skip",
-        increasing={"marker": {"color": RISE}}, decreasing={"marker": {"color": FALL}},
-        totals={"marker": {"color": ACCENT}}, connector={"line": {"color": MUTED, "width": 1}},
+        y=_places(labels), x=_scaled(bridge["amount"], scale=scale), orientation="h",
+        measure=["absolute", *["relative"] * (len(bridge) - 2), "total"], text=words, textposition="outside",
+        cliponaxis=False, hoverinfo="skip", increasing={"marker": {"color": RISE}},
+        decreasing={"marker": {"color": FALL}}, totals={"marker": {"color": ACCENT}},
+        connector={"line": {"color": MUTED, "width": 1}},
     )  # fmt: skip
-    run = bridge["amount"].where(~bridge["is_total"] | bridge["step"].eq("before"), 0.0).cumsum() / scale.divisor
+    heights = (bridge["amount"].iloc[:-1].cumsum() / scale.divisor).tolist()
     moved = bridge["amount"].iloc[-1] - bridge["amount"].iloc[0]
+    way = f"{'rose' if moved > 0 else 'fell'} by {money(abs(moved), currency=currency)}" if moved else "held"
     return _drawn(
         [steps],
-        title=f"Net exposure {'rose' if moved > 0 else 'fell' if moved < 0 else 'held'} since {since}"
-        + (f" by {scale.write(abs(moved))} {scale.unit}" if moved else "") + " (number of risks in brackets)",
-        height=len(bridge) * ROW + 40,
-        xaxis={"title": {"text": scale.unit}, "range": _room(run.tolist(), share=0.3)},
-        yaxis={"autorange": "reversed"},
-    )  # fmt: skip
+        title=f"Net exposure {way} since {since} (in brackets: number of risks)",
+        height=_tall(labels),
+        xaxis={"title": {"text": scale.unit}, "range": _room(heights)},
+        yaxis=_rows_axis(labels),
+    )
 
 
-def risk_movements_arrows(movements: pd.DataFrame) -> go.Figure:
+def moves_arrows(movements: pd.DataFrame) -> go.Figure:
     """Draw where each risk that moved stood and stands, by score; new ones have no start, those that went no end."""
     changed = movements.loc[movements["what"].ne("kept") | movements["moved_score"].fillna(0).ne(0)]
-    rows = changed.loc[changed["score"].notna() | changed["score_before"].notna()].head(SHOWN).iloc[::-1]
-    gone = rows["what"].isin(("closed", "occurred", "dropped", "moved out"))
-    names = [_wrapped(f"{risk} {title}") for risk, title in zip(rows["risk_id"], rows["title"], strict=True)]
+    scored = changed.loc[changed["score"].notna() | changed["score_before"].notna()]
+    rows = scored.head(SHOWN)
+    gone = rows["what"].isin(GONE)
+    labels = _labels(rows["risk_id"], rows["title"])
     before = [None if pd.isna(score) else int(score) for score in rows["score_before"]]
     now = [None if pd.isna(score) or over else int(score) for score, over in zip(rows["score"], gone, strict=True)]
-    lines = [(x, y) for a, b, name in zip(before, now, names, strict=True) if a is not None and b is not None
-             for x, y in ((a, name), (b, name), (None, None))]  # fmt: skip
+    ends = [(a, b, n) for n, (a, b) in enumerate(zip(before, now, strict=True)) if a is not None and b is not None]
+    path = go.Scatter(
+        x=[x for a, b, _ in ends for x in (a, b, None)], y=[y for *_, n in ends for y in (n, n, None)],
+        mode="lines", hoverinfo="skip", line={"color": HOLD, "width": 2},
+    )  # fmt: skip
     ways = [_way(a, now=b) for a, b in zip(before, now, strict=True)]
-    path = go.Scatter(x=[x for x, _ in lines], y=[y for _, y in lines], mode="lines", hoverinfo="skip",
-                      line={"color": HOLD, "width": 2}, showlegend=False)  # fmt: skip
-    start = _dots(before, names=names, name="last register", words=rows["what"].where(gone, ""), colour=PAPER)
-    end = _dots(
-        now, names=names, name="now", words=rows["what"].where(rows["what"].ne("kept") & ~gone, ""), colour=ways
-    )
-    title = (
-        f"{counted(len(changed), noun='risk')} moved, came or went" if len(changed) else "No risk moved, came or went"
-    )
-    title += f"; the {len(rows)} largest movements of money shown" if len(rows) < len(changed) else ""
+    start = _dots(before, words=rows["what"].where(gone, ""), colours=[PAPER] * len(rows))
+    end = _dots(now, words=rows["what"].where(rows["what"].ne("kept") & ~gone, ""), colours=ways)
+    title = "No risk moved, came or went"
+    if len(changed):
+        title = f"{counted(len(changed), noun='risk')} moved, came or went: score at the last register (○) and now (●)"
     return _drawn(
-        [path, start, end], title=title, height=max(len(rows), 1) * 44 + 40, showlegend=True,
-        xaxis={"title": {"text": "score (1–25)"}, "range": [0, 31], "tickvals": [1, 5, 10, 15, 20, 25]},
-        yaxis={"categoryorder": "array", "categoryarray": names},
+        [path, start, end], title=title + _first(rows, of=changed), height=_tall(labels), top=18,
+        xaxis={"range": [0, 34], "tickvals": [1, 5, 10, 15, 20, 25], "side": "top", "zeroline": False},
+        yaxis=_rows_axis(labels),
     )  # fmt: skip
 
 
@@ -188,51 +241,39 @@ def _way(before: int | None, *, now: int | None) -> str:
     return RISE if now > before else FALL
 
 
-def _dots(values: list[int | None], *, names: list[str], name: str, words: pd.Series[Any], colour: Any) -> go.Scatter:
+def _dots(values: list[int | None], *, words: pd.Series[Any], colours: list[str]) -> go.Scatter:
+    """Draw the rows that have a value; a gap between points would cost the next one its text in plotly.js."""
+    known = [n for n, value in enumerate(values) if value is not None]
     return go.Scatter(
-        x=values, y=names, mode="markers+text", name=name, text=[html.escape(str(word)) for word in words],
-        textposition="middle right", cliponaxis=False, hoverinfo="x",
-        marker={"size": 13, "color": colour, "line": {"color": INK, "width": 1.5}},
+        x=[values[n] for n in known], y=known, mode="markers+text", textposition="middle right", cliponaxis=False,
+        text=[html.escape(str(words.iloc[n])) for n in known], hoverinfo="x",
+        marker={"size": 13, "color": [colours[n] for n in known], "line": {"color": INK, "width": 1.5}},
     )  # fmt: skip
 
 
-def heat_map_matrix(heat: pd.DataFrame) -> go.Figure:
-    """Draw the matrix with the open risks: large the current count, small beneath it inherent → target."""
-    counts = heat.set_index(["stance", "probability_level", "impact_level"])["risks"].to_dict()
+def heat_matrix(heat: pd.DataFrame) -> go.Figure:
+    """Draw the matrix: large the open threats now, small below them inherent → target, in the corner opportunities."""
     current = heat.loc[heat["stance"].eq("current")].reset_index(drop=True)
-    grades = list(GRADE_LOOKS)
-    ranks = current.assign(rank=current["grade"].map(grades.index))
-    ranks = ranks.pivot_table(index="probability_level", columns="impact_level", values="rank")
-    tiles = go.Heatmap(
-        z=ranks.to_numpy().tolist(), x=[1, 2, 3, 4, 5], y=[1, 2, 3, 4, 5], zmin=0, zmax=len(grades) - 1, xgap=2, ygap=2,
-        colorscale=_steps([GRADE_LOOKS[grade].colour for grade in grades]), showscale=False, hoverinfo="skip",
-    )  # fmt: skip
+    cells = heat.assign(feared=heat["risks"] - heat["opportunities"])
+    feared = cells.set_index(["stance", "probability_level", "impact_level"])["feared"].to_dict()
+    at = list(zip(current["probability_level"], current["impact_level"], strict=True))
     looks = [rating_look(grade) for grade in current["grade"]]
-    corner = _cell_words(current, shift=(-0.44, 0.34), size=11, words=[look.letter for look in looks], looks=looks)
-    large = _cell_words(current, shift=(0, 0.08), size=20, looks=looks, words=[
-        f"<b>{count}</b>" if count else "" for count in current["risks"]])  # fmt: skip
-    small = _cell_words(current, shift=(0, -0.33), size=11, looks=looks, words=[
-        _from_to(counts["inherent", p, i], target=counts["target", p, i])
-        for p, i in zip(current["probability_level"], current["impact_level"], strict=True)])  # fmt: skip
-    above = int(current.loc[current["above_appetite"].astype(bool), "risks"].sum())
+    counts = [feared["current", p, i] for p, i in at]
+    layers = [
+        ((-0.46, 0.34), 11, [look.letter for look in looks]),
+        ((0.46, 0.34), 10, [f"{count} opp." if count else "" for count in current["opportunities"]]),
+        ((0, 0.06), 20, [f"<b>{count}</b>" if count else "" for count in counts]),
+        ((0, -0.33), 11, [_from_to(feared["inherent", p, i], target=feared["target", p, i]) for p, i in at]),
+    ]
+    words = [_cell_words(at, shift=shift, size=size, words=texts, looks=looks) for shift, size, texts in layers]
+    above = sum(count for count, over in zip(counts, current["above_appetite"], strict=True) if over)
+    axis = {"range": [0.5, 5.5], "dtick": 1, "showgrid": False, "zeroline": False}
     return _drawn(
-        [tiles, corner, large, small, _appetite_line(current)],
-        title=f"{above} of {counted(int(current['risks'].sum()), noun='risk')} above the appetite line",
-        height=430,
-        xaxis={
-            "title": {"text": "impact level"},
-            "range": [0.5, 5.5],
-            "dtick": 1,
-            "showgrid": False,
-            "zeroline": False,
-        },
-        yaxis={
-            "title": {"text": "probability level"},
-            "range": [0.5, 5.5],
-            "dtick": 1,
-            "showgrid": False,
-            "zeroline": False,
-        },
+        [_tiles(current), *words, _appetite_line(current)],
+        title=f"{above} of {counted(sum(counts), noun='threat')} above the appetite line",
+        height=400,
+        xaxis={"title": {"text": "impact level"}, **axis},
+        yaxis={"title": {"text": "probability level"}, **axis},
     )
 
 
@@ -240,26 +281,32 @@ def _from_to(inherent: int, *, target: int) -> str:
     return f"{inherent} → {target}" if inherent or target else ""
 
 
-def _steps(colours: list[str]) -> list[list[Any]]:
-    """Return a colour scale of equal steps: no colour between two grades."""
-    size = len(colours)
-    return [[place / size, colour] for n, colour in enumerate(colours) for place in (n, n + 1)]
+def _tiles(current: pd.DataFrame) -> go.Heatmap:
+    """Draw the grades as tiles, with no colour between two grades."""
+    grades = list(GRADE_LOOKS)
+    ranks = current.assign(rank=current["grade"].map(grades.index))
+    ranks = ranks.pivot_table(index="probability_level", columns="impact_level", values="rank")
+    steps = [[(n + end) / len(grades), GRADE_LOOKS[grade].colour] for n, grade in enumerate(grades) for end in (0, 1)]
+    levels = [1, 2, 3, 4, 5]
+    return go.Heatmap(
+        z=ranks.to_numpy().tolist(), x=levels, y=levels, zmin=0, zmax=len(grades) - 1, xgap=2, ygap=2,
+        colorscale=steps, showscale=False, hoverinfo="skip",
+    )  # fmt: skip
 
 
 def _cell_words(
-    cells: pd.DataFrame, *, shift: tuple[float, float], size: int, words: list[str], looks: list[Look]
+    at: list[tuple[int, int]], *, shift: tuple[float, float], size: int, words: list[str], looks: list[Look]
 ) -> go.Scatter:
-    x = [level + shift[0] for level in cells["impact_level"]]
-    y = [level + shift[1] for level in cells["probability_level"]]
-    where = "middle right" if shift[0] < 0 else "middle center"
+    where = {-1: "middle right", 0: "middle center", 1: "middle left"}[(shift[0] > 0) - (shift[0] < 0)]
     font = {"size": size, "color": [look.text for look in looks]}
+    x, y = [i + shift[0] for _, i in at], [p + shift[1] for p, _ in at]
     return go.Scatter(x=x, y=y, mode="text", text=words, textposition=where, textfont=font, hoverinfo="skip")
 
 
 def _appetite_line(cells: pd.DataFrame) -> go.Scatter:
     """Draw the border between the cells above appetite and the others."""
-    over = {(p, i) for p, i, flag in zip(cells["probability_level"], cells["impact_level"], cells["above_appetite"],
-                                         strict=True) if flag}  # fmt: skip
+    above = cells.loc[cells["above_appetite"].astype(bool)]
+    over = set(zip(above["probability_level"], above["impact_level"], strict=True))
     x: list[float | None] = []
     y: list[float | None] = []
     for p, i in sorted(over):
@@ -267,142 +314,112 @@ def _appetite_line(cells: pd.DataFrame) -> go.Scatter:
             x, y = [*x, i - 0.5, i - 0.5, None], [*y, p - 0.5, p + 0.5, None]
         if p > 1 and (p - 1, i) not in over:
             x, y = [*x, i - 0.5, i + 0.5, None], [*y, p - 0.5, p - 0.5, None]
-    return go.Scatter(x=x, y=y, mode="lines", line={"color": INK, "width": 4}, hoverinfo="skip", name="appetite")
+    return go.Scatter(x=x, y=y, mode="lines", line={"color": INK, "width": 4}, hoverinfo="skip")
 
 
-def top_risks_slopes(top: pd.DataFrame) -> go.Figure:
-    """Draw each risk's rank by score (left) and by exposure (right): lines that cross are where the two orders differ."""
-    last = int(max(top["rank_by_score"].max(), top["rank_by_exposure"].max(), len(top))) + 1
+def top_bars(top: pd.DataFrame) -> go.Figure:
+    """Draw the largest risks by score (left) and by exposure (right): uneven bars are where the two orders differ."""
     scale = _scale(top, "expected_money")
-    left = top["rank_by_score"].fillna(last).astype("int64")
-    right = top["rank_by_exposure"].fillna(last).astype("int64")
-    traces = [
-        go.Scatter(
-            x=[0, 1], y=[a, b], mode="lines+markers", hoverinfo="text", hovertext=_wrapped(title, width=40),
-            line={"color": _slope_colour(a, right=b, none=last), "width": 2 if abs(a - b) > 1 else 1.5},
-            marker={"size": 8},
-        )
-        for a, b, title in zip(left, right, top["title"], strict=True)
-    ]  # fmt: skip
-    words = [
-        (0, left, [f"{risk} ({score})" if pd.notna(score) else f"{risk} (no score)" for risk, score in
-                   zip(top["risk_id"], top["score"], strict=True)]),
-        (1, right, [f"{scale.write(value)} {risk}" if pd.notna(value) else f"not quantified {risk}" for risk, value in
-                    zip(top["risk_id"], top["expected_money"], strict=True)]),
-    ]  # fmt: skip
-    for place, ranks, labels in words:
-        traces.append(_side(place, ranks=ranks, labels=labels))
-    apart = int(top["rank_gap"].abs().gt(1).sum() + top["rank_by_exposure"].isna().sum())
+    labels = _labels(top["risk_id"], top["title"])
+    scores = [0 if pd.isna(score) else int(score) for score in top["score"]]
+    sizes = [abs(value or 0) for value in _scaled(top["expected_money"], scale=scale)]
+    left = _bars(scores, labels=labels, colour=ACCENT, words=[
+        f"{score} (#{rank})" if pd.notna(score) else "n/a" for score, rank in
+        zip(top["score"], top["rank_by_score"], strict=True)])  # fmt: skip
+    right = _bars(sizes, labels=labels, colour=[_apart(gap) for gap in top["rank_gap"]], words=[
+        f"{scale.write(value)} (#{rank})" if pd.notna(value) else "n/a" for value, rank in
+        zip(top["expected_money"], top["rank_by_exposure"], strict=True)])  # fmt: skip
+    right.update(xaxis="x2")
+    apart = int(top["rank_gap"].abs().gt(1).sum())
+    gaps = int(top["expected_money"].isna().sum())
+    title = f"Score and expected cost ({scale.unit}) with their ranks (#): {apart} more than one rank apart (orange)"
     return _drawn(
-        traces,
-        title=f"Rank by score and by exposure ({scale.unit}): {counted(apart, noun='risk')} more than one rank apart",
-        height=last * 30 + 50,
-        xaxis={"range": [-0.62, 1.75], "tickvals": [0, 1], "ticktext": ["by score", "by exposure"], "side": "top",
-               "showgrid": False, "zeroline": False},
-        yaxis={"range": [last + 0.7, 0.4], "visible": False},
+        [left, right], title=title + (f", {gaps} without money" if gaps else ""), height=_tall(labels), top=18,
+        xaxis={"domain": [0, 0.48], "range": [0, 3 * max([*scores, 1])], "showticklabels": False, "side": "top",
+               "title": {"text": "score"}, "showgrid": False},
+        xaxis2={"domain": [0.52, 1], "range": [0, 3 * (max(sizes) or 1)], "showticklabels": False, "side": "top",
+                "title": {"text": "expected cost"}, "showgrid": False, "anchor": "y"},
+        yaxis=_rows_axis(labels),
     )  # fmt: skip
 
 
-def _slope_colour(left: int, *, right: int, none: int) -> str:
-    if none in (left, right):
-        return HOLD
-    return SERIES[1] if abs(left - right) > 1 else ACCENT
+def _apart(gap: Any) -> str:
+    return SERIES[1] if pd.notna(gap) and abs(gap) > 1 else ACCENT
 
 
-def _side(place: int, *, ranks: pd.Series[int], labels: list[str]) -> go.Scatter:
-    """Write the labels of one side; risks of the same rank share a line."""
-    shared: dict[int, list[str]] = {}
-    for rank, label in zip(ranks, labels, strict=True):
-        shared.setdefault(int(rank), []).append(label)
-    texts = ["<br>".join(textwrap.wrap(html.escape(", ".join(names)), 30)) for names in shared.values()]
-    return go.Scatter(x=[place] * len(shared), y=list(shared), mode="text", text=texts, hoverinfo="skip",
-                      textposition="middle right" if place else "middle left")  # fmt: skip
-
-
-def proximity_timeline_dots(timeline: pd.DataFrame) -> go.Figure:
+def timeline_dots(timeline: pd.DataFrame) -> go.Figure:
     """Draw when each open risk may strike, from the earliest on, with the status date and the ends of the bands."""
     dated = timeline.loc[timeline["proximity_on"].notna()]
-    rows = dated.head(SHOWN).iloc[::-1]
-    names = [_wrapped(f"{risk} {title}") for risk, title in zip(rows["risk_id"], rows["title"], strict=True)]
+    rows = dated.head(SHOWN)
+    labels = _labels(rows["risk_id"], rows["title"])
+    symbols = [
+        "star" if kind == "opportunity" else GRADE_SYMBOLS.get(str(grade), "circle-open")
+        for kind, grade in zip(rows["kind"], rows["grade"], strict=True)
+    ]
     dots = go.Scatter(
-        x=rows["proximity_on"].dt.strftime("%Y-%m-%d").tolist(), y=names, mode="markers", hoverinfo="text",
-        marker={
-            "size": 13, "color": [BAND_COLOURS[band] for band in rows["proximity_band"]],
-            "symbol": [GRADE_SYMBOLS.get(str(grade), "circle-open") for grade in rows["grade"]],
-            "line": {"color": INK, "width": 1},
-        },
-        hovertext=[f"{day(on)}: {band}, {_grade_words(grade)}" for on, band, grade in
-                   zip(rows["proximity_on"], rows["proximity_band"], rows["grade"], strict=True)],
+        x=rows["proximity_on"].dt.strftime("%Y-%m-%d").tolist(), y=_places(labels), mode="markers", hoverinfo="text",
+        marker={"size": 13, "color": [BAND_COLOURS[band] for band in rows["proximity_band"]], "symbol": symbols,
+                "line": {"color": INK, "width": 1}},
+        hovertext=[f"{day(on)}: {band}" for on, band in zip(rows["proximity_on"], rows["proximity_band"], strict=True)],
     )  # fmt: skip
     past, soon = (int(dated["proximity_band"].isin(bands).sum()) for bands in (("past",), ("imminent", "near")))
-    title = f"{past} past the date and still open, {soon} may strike by {_last_band(timeline)}"
-    title += f"; the first {len(rows)} of {len(dated)} shown" if len(rows) < len(dated) else ""
-    figure = _drawn([dots], title=title, height=max(len(rows), 1) * 44 + 60, yaxis={"showgrid": True})
-    for column, words in (("status_date", "status"), ("imminent_until_on", "imminent"), ("near_until_on", "near")):
-        on = timeline[column].max()
-        figure.add_vline(x=on.strftime("%Y-%m-%d"), line={"color": INK if words == "status" else MUTED, "width": 2,
-                         "dash": "solid" if words == "status" else "dot"})  # fmt: skip
+    ends = [timeline[name].max() for name in ("status_date", "imminent_until_on", "near_until_on")]
+    figure = _drawn(
+        [dots],
+        title=f"{past} past the date and still open, {soon} may strike by {day(ends[2])}{_first(rows, of=dated)}",
+        height=_tall(labels),
+        top=40,
+        xaxis={"side": "top", "nticks": 4, "type": "date", "tickangle": 0, "tickformat": "%b<br>%Y"},
+        yaxis=_rows_axis(labels),
+    )
+    for on, dash in zip(ends, ("solid", "dot", "dot"), strict=True):
+        figure.add_vline(x=on.strftime("%Y-%m-%d"), line={"color": INK, "width": 1.5, "dash": dash}, layer="below")
     return figure
 
 
-def _grade_words(grade: Any) -> str:
-    return "not graded" if pd.isna(grade) else f"grade {grade}"
-
-
-def _last_band(timeline: pd.DataFrame) -> str:
-    return day(timeline["near_until_on"].max())
-
-
-def risk_flags_bars(flags: pd.DataFrame) -> go.Figure:
+def flags_bars(flags: pd.DataFrame) -> go.Figure:
     """Draw how many risks (or overdue actions) have each flag, by urgency."""
-    rows = flags.drop_duplicates("flag").iloc[::-1]
-    words = [
-        number(count) if pd.notna(count) else f"n/a: {detail}"
-        for count, detail in zip(rows["flagged"], rows["detail"], strict=True)
-    ]
+    rows = flags.drop_duplicates("flag")
+    labels = _labels(rows["flag"])
     counts = [0 if pd.isna(count) else int(count) for count in rows["flagged"]]
-    names = [_wrapped(flag) for flag in rows["flag"]]
-    bars = _bars(counts, names=names, name="risks", colour=ACCENT, words=words)
+    words = [number(count) if pd.notna(count) else f"n/a: {detail}" for count, detail in
+             zip(rows["flagged"], rows["detail"], strict=True)]  # fmt: skip
     told = flags.loc[flags["risk_id"].notna(), "risk_id"].nunique()
     return _drawn(
-        [bars],
-        title=f"{counted(told, noun='risk')} with something to attend to, by urgency",
-        height=len(rows) * ROW + 40,
-        xaxis={
-            "title": {"text": "risks (actions where they are overdue)"},
-            "range": _room(counts),
-            "rangemode": "tozero",
-        },
+        [_bars(counts, labels=labels, colour=ACCENT, words=words)],
+        title=f"{counted(told, noun='risk')} with something to attend to, the most urgent first",
+        height=_tall(labels),
+        xaxis={"title": {"text": "risks (overdue: actions)"}, "range": _room([float(count) for count in counts])},
+        yaxis=_rows_axis(labels),
     )
 
 
-def registers_wanted_dots(wanted: pd.DataFrame) -> go.Figure:
+def wanted_dots(wanted: pd.DataFrame) -> go.Figure:
     """Draw which sign each project without an open risk carries, the most wanted register first."""
-    signs = {"low_confidence": "rated<br>red or<br>amber/red", "unrated": "no<br>rating", "finish_later": "finish<br>later",
-             "cost_up": "cost<br>up", "cost_unknown": "no<br>single<br>cost"}  # fmt: skip
-    rows = wanted.head(SHOWN).iloc[::-1]
-    names = [_wrapped(name, lines=2) for name in rows["name"]]
-    traces = [
-        go.Scatter(
-            x=[words] * len(rows), y=names, mode="markers", hoverinfo="skip",
-            marker={
-                "size": 15, "line": {"color": [RISE if flag is True else RULE for flag in _plain(rows[sign])], "width": 1.5},
-                "symbol": ["square" if flag is True else "line-ew" if flag is None else "square-open" for flag in
-                           _plain(rows[sign])],
-                "color": [RISE if flag is True else RULE for flag in _plain(rows[sign])],
-            },
-        )
-        for sign, words in signs.items()
-    ]  # fmt: skip
+    rows = wanted.head(SHOWN)
+    labels = _labels(rows["name"])
     some = int(wanted["signs"].gt(0).sum())
-    title = f"{some} of {counted(len(wanted), noun='project')} without an open risk carry a sign that calls for one"
-    title += f"; the first {len(rows)} shown" if len(rows) < len(wanted) else ""
     return _drawn(
-        traces, title=title, height=len(rows) * 36 + 60,
-        xaxis={"side": "top", "type": "category", "showgrid": False, "range": [-0.6, len(signs) - 0.4], "tickangle": 0},
-        yaxis={"categoryorder": "array", "categoryarray": names},
-    )  # fmt: skip
+        [_sign_dots(rows[sign], labels=labels, words=words) for sign, words in SIGN_WORDS.items()],
+        title=f"{some} of {counted(len(wanted), noun='project')} without an open risk carry a sign that calls for a "
+        f"register (■){_first(rows, of=wanted)}",
+        height=_tall(labels),
+        top=52,
+        xaxis={
+            "side": "top",
+            "type": "category",
+            "showgrid": False,
+            "range": [-0.6, len(SIGN_WORDS) - 0.4],
+            "tickangle": 0,
+            "tickfont": {"size": 12},
+        },
+        yaxis=_rows_axis(labels),
+    )
 
 
-def _plain(flags: pd.Series[Any]) -> list[bool | None]:
-    return [None if pd.isna(flag) else bool(flag) for flag in flags]
+def _sign_dots(flags: pd.Series[Any], *, labels: list[str], words: str) -> go.Scatter:
+    known = [None if pd.isna(flag) else bool(flag) for flag in flags]
+    colours = [RISE if flag else HOLD for flag in known]
+    symbols = ["line-ew" if flag is None else "square" if flag else "square-open" for flag in known]
+    marker = {"size": 14, "symbol": symbols, "color": colours, "line": {"color": colours, "width": 1.5}}
+    return go.Scatter(x=[words] * len(labels), y=_places(labels), mode="markers", hoverinfo="skip", marker=marker)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Ending = Literal["blank", "typed", "stated", "faulty"]
 Read = Callable[["Raw"], Any]
 
+
 @dataclass(frozen=True)
 class Outcome:
     """What a cell came to.

@@ -38,8 +38,9 @@ class Checked:
     quarantined
         ``portfolio_id, table, source_ref, key, rules, row``; ``row`` is a JSON object of the raw cells.
     accounting
-        One row per table and portfolio: ``rows_in = used + quarantined + ignored``; money in integer minor units, summed
-        over all money columns: ``money_in = money_used + money_quarantined``.
+        One row per table and portfolio: ``rows_in = used + quarantined + ignored``; money in integer minor units,
+        summed over all money columns: ``money_in = money_used + money_quarantined``, which holds both the amounts of
+        quarantined rows and those that a rule took out of a row that stays.
     cells
         One row per file and sheet, of non-empty cells: ``cells_in = typed + stated + faulty + ignored``.
     returns

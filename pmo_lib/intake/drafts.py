@@ -31,6 +31,8 @@ class Draft:
         Where it comes from.
     status_date
         Day that its return speaks of; None where only the rows of the return can tell.
+    period
+        Month of the return; filled in when all of it is read.
     values
         Contract column → typed value or None.
     columns
@@ -45,6 +47,7 @@ class Draft:
     layout: Layout
     record: int
     status_date: date | None
+    period: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, int] = field(default_factory=dict)
     states: dict[str, Outcome] = field(default_factory=dict)
@@ -79,7 +82,8 @@ class Draft:
     def raw_cells(self) -> dict[str, str]:
         """Return the raw cells of the record by their headers."""
         row = self.layout.grid.rows[self.record]
-        return {self.layout.header_text(c) or f"column {c + 1}": plain_text(row[c]) for c in self.layout.filled(self.record)}
+        filled = self.layout.filled(self.record)
+        return {self.layout.header_text(c) or f"column {c + 1}": plain_text(row[c]) for c in filled}
 
 
 @dataclass
@@ -91,7 +95,7 @@ class Sheaf:
     drafts
         Rows, also those that are set aside.
     findings
-        What was found so far.
+        Record and what was found in it.
     cells
         Record and ending → number of its cells.
     left_out
@@ -102,7 +106,7 @@ class Sheaf:
 
     layout: Layout
     drafts: list[Draft] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[tuple[int, Finding]] = field(default_factory=list)
     cells: Counter[tuple[int, str]] = field(default_factory=Counter)
     left_out: list[tuple[int, str, str]] = field(default_factory=list)
     days: dict[int, date | None] = field(default_factory=dict)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pmo_lib.intake.layout import Layout
     from pmo_lib.intake.plans import CheckEntry, Entry, Plan
 
+_NO_DAY = Fault("no-status-date", "error", "the status date of the record is missing", "enter the day it speaks of")
 # Of several readings of one cell the worst tells how it ended.
 _RANK: dict[Ending, int] = {"blank": 0, "typed": 1, "stated": 2, "faulty": 3}
 
@@ -66,6 +67,11 @@ class Filler:
             if not self._is_ignored(record):
                 self._fill_record(record)
             self._close(record)
+        held = self.layout.held()
+        if held != self._sheaf.cells.total():
+            raise AssertionError(
+                f"{self.layout.grid.file}: {held} cells came in, {self._sheaf.cells} are accounted for"
+            )
         return self._sheaf
 
     def _is_ignored(self, record: int) -> bool:
@@ -80,7 +86,7 @@ class Filler:
             for variables, unpivoted in self._expanded(record, number=number):
                 turn = Turn(Draft(entry.table, self.layout, record, day), variables, unpivoted)
                 if self._holds(record, entry=entry):
-                    self._settle(turn.draft, outcomes=self._outcomes(turn, readers=entry.readers))
+                    self._settle(turn, readers=entry.readers)
                 else:
                     self._leave_out(turn, entry=entry)
         for check in self.plan.checks:
@@ -91,7 +97,11 @@ class Filler:
         """Return the status date of a record: the file's, or what its own column says."""
         if self.plan.day is None:
             return self.status_date
-        day: date | None = self._read(self.plan.day, record=record)[0].value
+        outcome, index = self._read(self.plan.day, record=record)
+        if outcome.value is None:
+            place = self.layout.place(record, column=index)
+            self._sheaf.findings.append((record, place.finding(_NO_DAY, action="quarantined")))
+        day: date | None = outcome.value
         return day
 
     def _expanded(self, record: int, *, number: int) -> Iterator[tuple[Mapping[str, str], int | None]]:
@@ -150,27 +160,36 @@ class Filler:
             self._endings[index] = outcome.ending
         return outcome, index
 
-    def _settle(self, draft: Draft, *, outcomes: Mapping[str, Outcome]) -> None:
-        """Put the outcomes into the draft; report their faults; set the row aside where it lacks what it must have."""
+    def _settle(self, turn: Turn, *, readers: Mapping[str, Reader]) -> None:
+        """Read a row into its draft."""
+        draft, outcomes = turn.draft, self._outcomes(turn, readers=readers)
         for name, outcome in outcomes.items():
             draft.values[name] = outcome.value
             if outcome.state:
                 draft.states[name] = outcome
         if draft.values.get("status_date") is None and "status_date" in draft.table.names and draft.status_date:
             draft.values["status_date"] = draft.status_date
+        self._judge(draft, outcomes=outcomes, readers=readers)
+        self._sheaf.drafts.append(draft)
+
+    def _judge(self, draft: Draft, *, outcomes: Mapping[str, Outcome], readers: Mapping[str, Reader]) -> None:
+        """Report the faults of a row's cells; set it aside where it lacks what it must have."""
         for column in draft.table.columns:
             faults = outcomes.get(column.name, BLANK).faults
             lacks = column.need in ("key", "cell") and draft.values.get(column.name) is None
+            if lacks and column.name in readers and readers[column.name].cell.column in self.layout.missing:
+                draft.rules.append("column-missing")  # said once, of the sheet
+                continue
             if lacks:
                 draft.rules.append(faults[0].rule if faults else "value-missing")
             for fault in faults or ((_missing(column),) if lacks else ()):
                 action: Action = "quarantined" if lacks else "nulled" if fault.severity == "error" else "kept"
                 self._report(draft, fault=fault, column=column.name, action=action)
-        self._sheaf.drafts.append(draft)
 
     def _report(self, draft: Draft, *, fault: Fault, column: str, action: Action) -> None:
         said = Fault(fault.rule, fault.severity, f"{column} {fault.message}", fault.fix, fault.expected)
-        self._sheaf.findings.append(draft.place(column).finding(said, action=action, about=draft.about(column)))
+        finding = draft.place(column).finding(said, action=action, about=draft.about(column))
+        self._sheaf.findings.append((draft.record, finding))
 
     def _fill_check(self, turn: Turn, *, entry: CheckEntry) -> None:
         """Fill the row of a published figure: beside it, the figure computed from the same record."""
@@ -179,11 +198,11 @@ class Filler:
         sign = entry.check.sign.format_map(self.variables)
         recomputed = relative_change(of, against=against, sign=sign)
         draft.values |= {"figure": entry.check.figure, "sign_rule": sign, "recomputed": recomputed}
-        self._settle(draft, outcomes=self._outcomes(turn, readers=entry.readers))
+        self._settle(turn, readers=entry.readers)
         fault = disagreement(entry.check, published=draft.values.get("published"), recomputed=recomputed)
         if fault:
-            about = draft.about("published")
-            self._sheaf.findings.append(draft.place("published").finding(fault, action="kept", about=about))
+            finding = draft.place("published").finding(fault, action="kept", about=draft.about("published"))
+            self._sheaf.findings.append((draft.record, finding))
 
     def _close(self, record: int) -> None:
         """Account for every cell of a record: read, of an unknown column, or left aside."""
@@ -191,10 +210,12 @@ class Filler:
         for index in self.layout.filled(record):
             ending = self._endings.get(index) or ("faulty" if index in unknown else "ignored")
             self._sheaf.cells[record, ending] += 1
+            if ending == "faulty":
+                self.layout.faulty.add((record, index))
 
 
 def _missing(column: Column) -> Fault:
-    return Fault("value-missing", "error", "is empty", "fill it in, or delete the row", expectation(column))
+    return Fault("value-missing", "error", "has no value", "fill it in, or delete the row", expectation(column))
 
 
 def _error_cell(words: str) -> Fault:

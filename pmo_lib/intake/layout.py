@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.mapping import Orientation, Sheet
     from pmo_lib.sources.grid import Grid, Raw
 
+
 @dataclass
 class Layout:
     """A grid whose columns have names, upright: one record is one row.
@@ -40,6 +41,8 @@ class Layout:
         Indices that nothing declares.
     missing, twice
         Required source columns that are not there; those that two headers claim.
+    faulty
+        Record and index of the cells that could not be used, filled in as they are read.
     """
 
     grid: Grid
@@ -52,6 +55,7 @@ class Layout:
     unknown: list[int] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     twice: list[tuple[str, int]] = field(default_factory=list)
+    faulty: set[tuple[int, int]] = field(default_factory=set)
 
     def records(self) -> Iterator[int]:
         """Yield the index of every row below the header that holds anything."""
@@ -64,7 +68,8 @@ class Layout:
         """Return the raw cell of a source column; None where there is none, or it holds a word that means blank."""
         column = self.columns.get(name)
         raw = None if column is None else self.grid.rows[record][column]
-        return None if isinstance(raw, str) and fold(raw) in self.empties.get(name, ()) else raw
+        empties = self.empties.get(name)
+        return None if empties and isinstance(raw, str) and fold(raw) in empties else raw
 
     def header_text(self, column: int) -> str:
         """Return the header of a column, blanks collapsed."""
@@ -76,7 +81,7 @@ class Layout:
             row = 0 if self.turned else record + 1
             return Place(self.grid.file, self.grid.sheet, row)
         at = (column, record) if self.turned else (record, column)
-        return Place(self.grid.file, self.grid.sheet, at[0] + 1, cell_name(*at))
+        return Place(self.grid.file, self.grid.sheet, at[0] + 1, cell_name(at[0], column=at[1]))
 
     def source_ref(self, record: int) -> str:
         """Return file, sheet and row of a record, for people and for the audit trail."""
@@ -88,6 +93,14 @@ class Layout:
         """Return the indices of the cells of a record that hold anything, errors included."""
         row = self.grid.rows[record]
         return [c for c in range(len(row)) if not is_blank(row[c]) or (record, c) in self.grid.faults]
+
+    def held(self) -> int:
+        """Return how many cells below the header hold anything: counted over the grid, whatever became of them."""
+        below = self.grid.rows[self.header + 1 :]
+        blank_faults = sum(
+            row > self.header and is_blank(self.grid.rows[row][column]) for row, column in self.grid.faults
+        )
+        return sum(not is_blank(raw) for row in below for raw in row) + blank_faults
 
 
 def fold(text: str) -> str:
@@ -169,4 +182,3 @@ def _name_columns(layout: Layout, *, sheet: Sheet) -> None:
 
 def _holds_anything(layout: Layout, *, index: int) -> bool:
     return any(not is_blank(row[index]) for row in layout.grid.rows[layout.header + 1 :])
-

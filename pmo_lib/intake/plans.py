@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pmo_lib.contracts.columns import Column, Table
-    from pmo_lib.parameters.mapping import Check, Rows, Sheet
-    from pmo_lib.parameters.mapping import Mapping as SourceMapping
+    from pmo_lib.parameters.mapping import Check, Mapping as SourceMapping, Rows, Sheet
 
 PUBLISHED = TABLES["published_figures"]
 
@@ -65,10 +64,11 @@ def plan_of(sheet: Sheet, *, mapping: SourceMapping) -> Plan:
 
 def _check(check: Check, *, sheet: Sheet, reader: Callable[[Column, Cell], Reader]) -> CheckEntry:
     amount = TABLES["finance"].column("amount")
+    cells = {cell.column: cell for rows in sheet.rows for cell in sheet.cells(rows).values()}
     given = {name: cell for name, cell in sheet.shared.items() if name in PUBLISHED.names}
     return CheckEntry(
         check,
         {name: reader(PUBLISHED.column(name), cell) for name, cell in {**given, "published": check.published}.items()},
-        reader(amount, Cell(column=check.of)),
-        reader(amount, Cell(column=check.against)),
+        reader(amount, cells.get(check.of, Cell(column=check.of))),
+        reader(amount, cells.get(check.against, Cell(column=check.against))),
     )

@@ -6,7 +6,7 @@ Every reader takes a raw cell and returns the value, or raises :class:`Unreadabl
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ class Unreadable(Exception):
         Name of the rule; what is wrong; what to do.
     """
 
-    def __init__(self, rule: str, message: str, *, fix: str) -> None:
+    def __init__(self, rule: str, *, message: str, fix: str) -> None:
         super().__init__(message)
         self.rule, self.message, self.fix = rule, message, fix
 
@@ -48,7 +48,7 @@ class Unreadable(Exception):
 class Notation:
     """How numbers of one column are written: signs, what one unit is worth, and whether it is money."""
 
-    money: Money = Money()
+    money: Money = field(default_factory=Money)
     unit: Decimal = Decimal(1)
     symbols: tuple[str, ...] = ()
 
@@ -59,7 +59,7 @@ PLAIN = Notation()
 def plain_text(raw: Raw) -> str:
     """Return a cell as people would write it: whole numbers without ``.0``, dates as ISO, blanks around it gone.
 
-    >>> plain_text(7.0), plain_text("\\N{NO-BREAK SPACE} a  b "), plain_text(True), plain_text(date(2026, 3, 1))
+    >>> plain_text(7.0), plain_text(" a  b "), plain_text(True), plain_text(date(2026, 3, 1))
     ('7', 'a  b', 'TRUE', '2026-03-01')
     """
     match raw:
@@ -86,14 +86,16 @@ def read_id(raw: Raw) -> str:
     """Return an id: letters, digits and ``. _ -``, at most 64."""
     text = plain_text(raw)
     if isinstance(raw, bool | date | time | timedelta) or not _ID.match(text):
-        raise Unreadable("id", "is no id", fix="use letters, digits, dot, hyphen and underscore, at most 64, no blanks")
+        raise Unreadable(
+            "id", message="is no id", fix="use letters, digits, dot, hyphen and underscore, at most 64, no blanks"
+        )
     return text
 
 
 def read_choice(raw: Raw, *, allowed: Iterable[str]) -> str:
     """Return a choice in lower case; whether it is allowed is for the rules of the table to say."""
     if not isinstance(raw, str):
-        raise Unreadable("choice", "is no word", fix=f"use one of: {', '.join(allowed)}")
+        raise Unreadable("choice", message="is no word", fix=f"use one of: {', '.join(allowed)}")
     return " ".join(raw.split()).casefold()
 
 
@@ -105,16 +107,18 @@ def read_decimal(raw: Raw, *, notation: Notation = PLAIN) -> Decimal:
     """
     match raw:
         case bool():
-            raise Unreadable("number", "is TRUE or FALSE, not a number", fix="enter a number, or leave it blank")
+            raise Unreadable(
+                "number", message="is TRUE or FALSE, not a number", fix="enter a number, or leave it blank"
+            )
         case Decimal() | int() | float():
             number = Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
             if not number.is_finite():
-                raise Unreadable("number", "is not a finite number", fix="enter a number, or leave it blank")
+                raise Unreadable("number", message="is not a finite number", fix="enter a number, or leave it blank")
             return number * notation.unit
         case str():
-            return _decimal_of(raw, notation)
+            return _decimal_of(raw, notation=notation)
         case _:
-            raise Unreadable("number", "is a date or time, not a number", fix="format the cell as a number")
+            raise Unreadable("number", message="is a date or time, not a number", fix="format the cell as a number")
 
 
 def read_money(raw: Raw, *, notation: Notation = PLAIN) -> Decimal:
@@ -123,12 +127,12 @@ def read_money(raw: Raw, *, notation: Notation = PLAIN) -> Decimal:
     if notation.unit == 1 and re.fullmatch(r"\D?[1-9]\d{0,2}\.\d{3}", text) and notation.money.decimal == ".":
         raise Unreadable(
             "ambiguous-number",
-            "may be a thousand or a decimal fraction",
+            message="may be a thousand or a decimal fraction",
             fix=f"write {text.replace('.', '')} or {text[:-1]}",
         )
     amount = read_decimal(raw, notation=notation)
     if abs(amount) >= MOST_MONEY:
-        raise Unreadable("number", "is too large for an amount", fix="check the unit of the column")
+        raise Unreadable("number", message="is too large for an amount", fix="check the unit of the column")
     return amount.quantize(CENT)
 
 
@@ -136,7 +140,7 @@ def read_number(raw: Raw, *, notation: Notation = PLAIN) -> float:
     """Return a number."""
     number = read_decimal(raw, notation=notation)
     if abs(number) > MOST_NUMBER:
-        raise Unreadable("number", "is too large", fix="check the unit of the column")
+        raise Unreadable("number", message="is too large", fix="check the unit of the column")
     return float(number)
 
 
@@ -155,7 +159,7 @@ def read_whole(raw: Raw) -> int:
     """Return a whole number."""
     number = read_decimal(raw)
     if number != number.to_integral_value() or abs(number) > MOST_NUMBER:
-        raise Unreadable("whole", "is not a whole number", fix="enter a whole number")
+        raise Unreadable("whole", message="is not a whole number", fix="enter a whole number")
     return int(number)
 
 
@@ -163,7 +167,7 @@ def read_flag(raw: Raw) -> bool:
     """Return yes or no."""
     word = plain_text(raw).casefold()
     if isinstance(raw, date | time | timedelta) or word not in _YES | _NO:
-        raise Unreadable("flag", "is neither yes nor no", fix="enter yes or no")
+        raise Unreadable("flag", message="is neither yes nor no", fix="enter yes or no")
     return word in _YES
 
 
@@ -175,14 +179,16 @@ def read_date(raw: Raw, *, formats: Iterable[str] = ("%Y-%m-%d",)) -> date:
         case date():
             day = raw
         case str():
-            day = _date_of(raw.strip(), formats)
+            day = _date_of(raw.strip(), formats=formats)
         case int() | float() | Decimal() if not isinstance(raw, bool):
             raise _serial(plain_text(raw))
         case _:
-            raise Unreadable("date", "is no date", fix="enter a date such as 2026-03-31")
+            raise Unreadable("date", message="is no date", fix="enter a date such as 2026-03-31")
     if not FIRST_DAY <= day <= LAST_DAY:
         raise Unreadable(
-            "implausible-date", f"is before {FIRST_DAY.year} or after {LAST_DAY.year}", fix="correct it, or leave it blank"
+            "implausible-date",
+            message=f"is before {FIRST_DAY.year} or after {LAST_DAY.year}",
+            fix="correct it, or leave it blank",
         )
     return day
 
@@ -193,23 +199,25 @@ def read_month(raw: Raw, *, formats: Iterable[str] = ("%Y-%m",)) -> str:
         return read_date(raw, formats=formats).strftime("%Y-%m")
     except Unreadable as error:
         if error.rule == "date":
-            raise Unreadable("month", "is no month", fix="enter a month such as 2026-03") from None
+            raise Unreadable("month", message="is no month", fix="enter a month such as 2026-03") from None
         raise
 
 
-def _date_of(text: str, formats: Iterable[str]) -> date:
-    days = {day for day in (_strptime(text, form) for form in formats) if day is not None}
+def _date_of(text: str, *, formats: Iterable[str]) -> date:
+    days = {day for day in (_strptime(text, form=form) for form in formats) if day is not None}
     if len(days) == 1:
         return days.pop()
     if days:
         shown = " or ".join(day.isoformat() for day in sorted(days))
-        raise Unreadable("ambiguous-date", f"may be {shown}", fix="write it as year-month-day, such as 2026-03-31")
+        raise Unreadable(
+            "ambiguous-date", message=f"may be {shown}", fix="write it as year-month-day, such as 2026-03-31"
+        )
     if re.fullmatch(r"[1-9]\d{4}(\.\d+)?", text):
         raise _serial(text)
-    raise Unreadable("date", "is no date", fix=f"write it as {_example(formats)}")
+    raise Unreadable("date", message="is no date", fix=f"write it as {_example(formats)}")
 
 
-def _strptime(text: str, form: str) -> date | None:
+def _strptime(text: str, *, form: str) -> date | None:
     try:
         return datetime.strptime(text, form).date() if text.isascii() else None  # noqa: DTZ007 (a day has no zone)
     except ValueError:
@@ -226,12 +234,12 @@ def _serial(text: str) -> Unreadable:
     shown = ""
     if 61 <= days <= (LAST_DAY - EXCEL_DAY_ZERO).days:
         shown = f", perhaps Excel's serial number of {(EXCEL_DAY_ZERO + timedelta(days=int(days))).isoformat()}"
-    return Unreadable("serial-date", f"is a number, not a date{shown}", fix="format the cell as a date")
+    return Unreadable("serial-date", message=f"is a number, not a date{shown}", fix="format the cell as a date")
 
 
-def _decimal_of(text: str, notation: Notation) -> Decimal:
+def _decimal_of(text: str, *, notation: Notation) -> Decimal:
     money = notation.money
-    bare, negative = _without_signs(" ".join(text.split()), (*money.symbols, *notation.symbols))
+    bare, negative = _without_signs(" ".join(text.split()), symbols=(*money.symbols, *notation.symbols))
     unit = notation.unit
     for suffix in sorted(money.suffixes, key=len, reverse=True):
         if bare.casefold().endswith(suffix.casefold()):
@@ -240,13 +248,13 @@ def _decimal_of(text: str, notation: Notation) -> Decimal:
     thousands, point = re.escape(money.thousands), re.escape(money.decimal)
     grouped = rf"|[0-9]{{1,3}}(?:{thousands}[0-9]{{3}})+" if money.thousands else ""
     if not re.fullmatch(rf"(?:[0-9]+{grouped})(?:{point}[0-9]+)?|{point}[0-9]+", bare):
-        raise _no_number(bare, money)
+        raise _no_number(bare, money=money)
     digits = bare.replace(money.thousands, "") if money.thousands else bare
     number = Decimal(digits.replace(money.decimal, "."))
     return (-number if negative else number) * unit
 
 
-def _without_signs(text: str, symbols: tuple[str, ...]) -> tuple[str, bool]:
+def _without_signs(text: str, *, symbols: tuple[str, ...]) -> tuple[str, bool]:
     """Return a number without currency signs and minus, and whether it is negative; brackets mean minus."""
     negative = text.startswith("(") and text.endswith(")") and len(text) > 2
     bare = text[1:-1].strip() if negative else text
@@ -258,11 +266,11 @@ def _without_signs(text: str, symbols: tuple[str, ...]) -> tuple[str, bool]:
     return bare, negative
 
 
-def _no_number(bare: str, money: Money) -> Unreadable:
+def _no_number(bare: str, *, money: Money) -> Unreadable:
     if _FOREIGN_NUMBER.fullmatch(bare):
         return Unreadable(
             "number-format",
-            f"is not written with {money.decimal!r} for decimals",
+            message=f"is not written with {money.decimal!r} for decimals",
             fix=f"write it as 1234{money.decimal}56",
         )
-    return Unreadable("number", "is no number", fix="enter a number alone; words belong into a narrative")
+    return Unreadable("number", message="is no number", fix="enter a number alone; words belong into a narrative")

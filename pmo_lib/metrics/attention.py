@@ -26,10 +26,21 @@ FLAGS = (
     "action overdue", "never reviewed", "review overdue", "occurred, no issue raised", "cannot happen",
     "has a closing date", "impacts out of order", "target above current",
 )  # fmt: skip
-RISK_COLUMNS = ["risk_id", "title", "project_id", "owner", "score", "grade", "expected_money", "currency", "source_ref"]
+RISK_COLUMNS = [
+    "risk_id",
+    "title",
+    "project_id",
+    "kind",
+    "owner",
+    "score",
+    "grade",
+    "expected_money",
+    "currency",
+    "source_ref",
+]
 FLAG_COLUMNS = ["flag", *RISK_COLUMNS, "dated_on", "days", "detail", "rule", "flagged"]
 TIMELINE_COLUMNS = [
-    *RISK_COLUMNS, "kind", "status_date", "proximity_on", "proximity_days", "proximity_band", "imminent_until_on",
+    *RISK_COLUMNS, "status_date", "proximity_on", "proximity_days", "proximity_band", "imminent_until_on",
     "near_until_on", "money_reason", "score_reason",
 ]  # fmt: skip
 PATTERN_COLUMNS = [
@@ -127,7 +138,7 @@ def _neglect(risks: pd.DataFrame, *, rules: RiskRules) -> Iterator[Test]:
     yield "past its date", "open, and the day on which it may strike is past", _rows(
         risks, risks["proximity_days"].lt(0), since="proximity_on")  # fmt: skip
     yield "above appetite, not escalated", f"threat above {appetite} that is not escalated", _rows(
-        risks, risks["above_appetite"] & risks["kind"].ne("opportunity") & ~risks["escalated"], detail=words
+        risks, risks["above_appetite"] & ~risks["escalated"], detail=words
     )  # fmt: skip
     yield "no owner", "no owner is named", _rows(risks, risks["owner"].isna())
     yield "no response", "no response is chosen", _rows(risks, risks["response"].isna())
@@ -226,8 +237,9 @@ def _bulk(scored: pd.DataFrame, *, mine: pd.DataFrame, rules: RiskRules) -> pd.D
     for reviewed_on, risks in mine.groupby("reviewed_on", sort=True):
         if len(risks) >= rules.bulk_review_risks:
             unchanged = int(still.loc[risks.index].eq(other=True).sum()) if compared else pd.NA
-            ids = ", ".join(risks["risk_id"])
-            rows.append(("reviewed in bulk", reviewed_on, len(risks), unchanged, ids, risks["source_ref"].iloc[0]))
+            words = f"{len(risks)} risks" + (f", {unchanged} of them unchanged in all else" if compared else "")
+            words += f": {', '.join(risks['risk_id'])}"
+            rows.append(("reviewed in bulk", reviewed_on, len(risks), unchanged, words, risks["source_ref"].iloc[0]))
     columns = ["pattern", "dated_on", "risks", "unchanged", "detail", "source_ref"]
     return _patterns(pd.DataFrame(rows, columns=columns).sort_values("risks", ascending=False, kind="stable"))
 
@@ -239,7 +251,14 @@ def _still(scored: pd.DataFrame, *, mine: pd.DataFrame, rules: RiskRules) -> pd.
     )
     fixed = runs.loc[runs["scores"].eq(1) & runs["periods"].ge(rules.unmoved_periods)].reset_index()
     rows = mine.loc[mine["score"].notna()].merge(fixed, on="risk_id")
-    rows["detail"] = "score " + rows["score"].astype("str") + " in every register since " + rows["since"]
+    rows["detail"] = (
+        "score "
+        + rows["score"].astype("str")
+        + " in "
+        + rows["periods"].astype("str")
+        + " registers since "
+        + rows["since"]
+    )
     rows = rows.assign(pattern="score never moved", subject_id=rows["risk_id"], dated_on=rows["raised_on"])
     return _patterns(rows.sort_values(["periods", "score", "risk_id"], ascending=[False, False, True], kind="stable"))
 

@@ -28,7 +28,7 @@ CHANGE_COLUMNS = (
 NO_BASELINE, ONE_VERSION = "no baseline returned", "only one version"
 
 
-def baseline_variance(baselines: pd.DataFrame, *, projects: pd.DataFrame) -> pd.DataFrame:
+def variance(baselines: pd.DataFrame, *, projects: pd.DataFrame) -> pd.DataFrame:
     """Compare each project's expected finish and cost with its original, previous and current baseline.
 
     Parameters
@@ -39,11 +39,14 @@ def baseline_variance(baselines: pd.DataFrame, *, projects: pd.DataFrame) -> pd.
     Returns
     -------
     DataFrame
-        :data:`VARIANCE_COLUMNS`, one row per project, furthest from its original finish first. ``…_days`` = actual
+        :data:`VARIANCE_COLUMNS`, one row per project (none if nobody returned a baseline), furthest from its original
+        finish first. ``…_days`` = actual
         finish, else forecast finish, − the version's finish. ``…_growth`` (money) = whole-life cost forecast −
-        approved, plus what later versions added to the version's budget; ``original_share`` is growth ÷ original budget.
-        Nulls have their reason in ``previous_reason`` (one version only), ``finish_reason`` and ``growth_reason``.
+        approved, plus what later versions added to the version's budget; ``original_share`` is growth ÷ original
+        budget. Nulls have their reason in ``previous_reason`` (one version only), ``finish_reason``, ``growth_reason``.
     """
+    if baselines.empty:
+        return pd.DataFrame(columns=list(VARIANCE_COLUMNS))
     order = baselines.sort_values(["project_id", "approved_on", "version"], kind="stable")
     by_project = order.groupby("project_id")
     table = projects.drop_duplicates("project_id").set_index("project_id", drop=False)

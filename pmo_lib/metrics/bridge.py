@@ -1,8 +1,8 @@
 """Bridges between two totals: every amount that came or went has a cause, and the parts sum to the whole.
 
-Seen from the organisation, what one portfolio gives away another takes over: a project that moved comes in with the value
-that it had before, and what changed since is told apart, so that ``moved in`` and ``moved out`` of all portfolios net to zero
-and every other cause adds up over portfolios.
+Seen from the organisation, what one portfolio gives away another takes over: a project that moved comes in with the
+value that it had before, and what changed since is told apart, so that ``moved in`` and ``moved out`` of all portfolios
+net to zero and every other cause adds up over portfolios.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OPENING, CLOSING = "before", "now"
+FIRST = "first report"
 CAUSES = (LEFT, MOVED_OUT, WITHDRAWN, REBASED, PUBLISHED, MOVED_IN, JOINED, UNCHANGED, NEVER)
 BRIDGE_COLUMNS = [
     "project_id", "name", "before", "now", "cause", "amount", "moved_amount", "since_cause", "since_amount",
@@ -55,9 +56,9 @@ def bridge(pairs: pd.DataFrame, *, reasons: pd.Series, currency: str) -> pd.Data
     -------
     DataFrame
         One row per project, :data:`BRIDGE_COLUMNS`. ``before`` and ``now`` are what stood in *our* total,
-        ``amount`` = now − before (null counts nothing). Of a project that moved, ``moved_amount`` is the value before it moved
-        (negative for the giver) and ``since_amount`` what changed since, by ``since_cause``; of any other project
-        ``since_amount`` is the amount and ``since_cause`` the cause. ``amount`` = ``moved_amount`` + ``since_amount``.
+        ``amount`` = now − before (null counts nothing) = ``moved_amount`` + ``since_amount``. Of a project that moved,
+        ``moved_amount`` is the value before it moved (negative for the giver), and ``since_amount`` what changed since,
+        by ``since_cause``; of any other project these two are its amount and cause.
     """
     rows = decomposition(pairs)
     came, went = rows["cause"].eq(MOVED_IN), rows["cause"].eq(MOVED_OUT)
@@ -87,19 +88,20 @@ def bridge_steps(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        :data:`STEP_COLUMNS`: ``kind`` is total (the first and last row) or cause; ``projects`` counts the projects behind the
-        step, ``valued`` those of them with a figure. Empty if ``rows`` are.
+        :data:`STEP_COLUMNS`: ``kind`` is total (the first and last row) or cause; ``projects`` counts the projects
+        behind the step, ``valued`` those of them with a figure. Empty if ``rows`` are, or if no report came before.
 
     Raises
     ------
     ReportError
         If the parts do not sum to the whole in whole minor units: such a page must not be published.
     """
+    rows = rows[rows["cause"].ne(FIRST)]
     if rows.empty:
         return pd.DataFrame(columns=STEP_COLUMNS)
     currency = one_base(rows, column="currency", what="the bridge")
-    moves = _steps(rows[rows["moved_amount"].notna() & rows["cause"].isin([MOVED_IN, MOVED_OUT])], stem="moved_amount")
-    since = _steps(rows[rows["since_cause"].ne("")], stem="since_amount")
+    moves = _steps(rows[rows["cause"].isin([MOVED_IN, MOVED_OUT])], by="cause", stem="moved_amount")
+    since = _steps(rows[rows["since_cause"].ne("")], by="since_cause", stem="since_amount")
     causes = moves.add(since, fill_value=0).reindex(list(CAUSES)).fillna(0).astype("int64")
     causes = causes[causes["projects"].gt(0)].rename_axis("step").reset_index().assign(kind="cause")
     opening, closing = (_total(rows, column=column, causes=causes) for column in (OPENING, CLOSING))
@@ -114,8 +116,8 @@ def largest_and_others(rows: pd.DataFrame, *, start: str, end: str, largest: int
     Parameters
     ----------
     rows
-        One row per project with ``project_id, name``, the two figures in the columns ``start`` and ``end`` (not null) and
-        ``currency``.
+        One row per project: ``project_id, name, currency`` and the two figures, not null, in the columns ``start`` and
+        ``end``.
     start, end
         Names of the two columns.
     largest
@@ -124,7 +126,8 @@ def largest_and_others(rows: pd.DataFrame, *, start: str, end: str, largest: int
     Returns
     -------
     DataFrame
-        :data:`STEP_COLUMNS` and ``project_id``; ``kind`` is total, project or others. The steps between the totals sum exactly.
+        :data:`STEP_COLUMNS` and ``project_id``; ``kind`` is total, project or others. The steps between the totals sum
+        exactly.
     """
     if rows.empty:
         return pd.DataFrame(columns=[*STEP_COLUMNS, "project_id"])
@@ -158,15 +161,13 @@ def summed(bridges: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return bridge_steps(pd.concat([rows for rows in bridges if len(rows)], ignore_index=True))
 
 
-def _steps(rows: pd.DataFrame, *, stem: str) -> pd.DataFrame:
-    """Sum, count and count with a figure, by cause; moves of projects without any figure count as such."""
-    cause = rows["since_cause"] if stem == "since_amount" else rows["cause"]
+def _steps(rows: pd.DataFrame, *, by: str, stem: str) -> pd.DataFrame:
+    """Sum, count, and count with a figure, by the cause in column ``by``."""
     moves = rows["cause"].isin([MOVED_IN, MOVED_OUT])
-    valued = rows[stem].ne(0) | rows["since_cause"].isin([UNCHANGED]) | (rows["before"].notna() & ~moves)
-    marked = rows.assign(step=cause, minor=minor_units(rows[stem]), valued=valued.astype("int64"))
-    return marked.groupby("step").agg(
-        amount=("minor", "sum"), projects=("project_id", "size"), valued=("valued", "sum")
-    )
+    known = (rows["before"].notna() | rows["now"].notna()).where(~moves, rows["since_cause"].ne(NEVER))
+    valued = known if by == "since_cause" else rows[stem].ne(0)
+    marked = rows.assign(minor=minor_units(rows[stem]), valued=valued.astype("int64"))
+    return marked.groupby(by).agg(amount=("minor", "sum"), projects=("project_id", "size"), valued=("valued", "sum"))
 
 
 def _total(rows: pd.DataFrame, *, column: str, causes: pd.DataFrame) -> pd.DataFrame:
@@ -191,6 +192,3 @@ def _whole(parts: int, *, expected: int) -> None:
             fix="do not publish: look for a project that stands twice",
             stage="notebook",
         )
-
-
-__all__ = ["BRIDGE_COLUMNS", "CAUSES", "REBASED", "STEP_COLUMNS", "bridge", "bridge_steps", "largest_and_others", "summed"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.contracts.tables import RATINGS
+from pmo_lib.metrics.exposure import one_currency
 
 if TYPE_CHECKING:
     from pmo_lib.parameters.models import Thresholds
@@ -168,10 +169,16 @@ def registers_wanted(
     DataFrame
         :data:`WANTED_COLUMNS`: ``own_words`` is the first sentence of the project's texts with a word that begins with
         "risk", word for word (null if there is none), ``words_about`` its subject.
+
+    Raises
+    ------
+    ReportError
+        Whole-life costs in several currencies: they cannot be ranked.
     """
     covered = register.loc[register["open"], "project_id"] if len(register) else pd.Series(dtype="str")
     rows = signs.loc[~signs["project_id"].isin(covered) & ~signs["delivery_status"].isin(OVER)]
     rows = rows.merge(_own_words(narratives, status=status), on="project_id", how="left")
+    one_currency(rows.loc[rows["whole_life_cost"].notna(), "currency"], what="whole-life costs")
     rows["place"] = rows["rating"].map(PLACES)
     order = rows.sort_values(
         ["signs", "place", "whole_life_cost", "project_id"], ascending=[False, False, False, True], kind="stable"

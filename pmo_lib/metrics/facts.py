@@ -1,7 +1,6 @@
 """What the reports published of each project, side by side: the rows that every total of the roll-up is the sum of.
 
-Money is added as whole pence (integer minor units) and written as float again, so that a sum is the same however its
-rows are grouped: adding floats is not associative, adding integers is.
+Money is added as whole minor units and written as float again, so that a sum is the same however its rows are grouped.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ import pandas as pd
 
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.errors import ReportError
+from pmo_lib.metrics.bridge import BRIDGE_COLUMNS
+from pmo_lib.metrics.money import major_units, minor_units
 from pmo_lib.metrics.movement import LEFT, MOVED_OUT
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ HEALTH, FINANCE, RISK = "health_check", "financial_outlook", "risk_register"
 KEY = ["portfolio_id", "project_id"]
 RATED = "rated:"
 OWN = "own"
+NO_REPORT = "no report now"
 PLACES = ["portfolio_id", "project_id", "name", "programme_id", "client_id", "standing", "cost_cause", "currency"]
 
 
-COST_COLUMNS = [*KEY, "period", "name", "before", "now", "cause", "amount", "currency"]
+COST_COLUMNS = ["portfolio_id", "period", *BRIDGE_COLUMNS]
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,6 @@ MEASURES: tuple[Measure, ...] = (
 )
 MEASURE_NAMES = [measure.name for measure in MEASURES]
 MONEY = [measure.name for measure in MEASURES if measure.kind == "money"]
-
-
-def minor_units(amounts: pd.Series) -> pd.Series:
-    """Return amounts as whole minor units (pence, cents): ``Int64``, null stays null."""
-    return (amounts.astype("float64") * 100).round().astype("Int64")
-
-
-def major_units(amounts: pd.Series) -> pd.Series:
-    """Return whole minor units as ``float64`` amounts again."""
-    return amounts.astype("float64") / 100
 
 
 def exact_sum(amounts: pd.Series) -> float:
@@ -166,19 +158,27 @@ def with_ended(costs_history: pd.DataFrame, *, batch: pd.DataFrame, period: str,
         now, else left.
     """
     rows = in_form(costs_history, columns=COST_COLUMNS)
-    now, before = rows[rows["period"].eq(period)], rows[rows["period"].eq(since)]
-    stood = ~before["cause"].isin([LEFT, MOVED_OUT]) & ~before["portfolio_id"].isin(batch["portfolio_id"])
-    ended = before[stood]
-    elsewhere = ended["project_id"].isin(now["project_id"])
-    value = ended["now"].astype("float64")
-    gone = ended.assign(
-        period=period,
-        before=value,
-        now=None,
-        cause=pd.Series(LEFT, index=ended.index, dtype="object").mask(elsewhere, MOVED_OUT),
-        amount=-value.fillna(0.0),
-    )
+    now, before = rows[rows["period"].eq(period)], rows[rows["period"].eq(since or "")]
+    gone = _gone(before[~before["portfolio_id"].isin(batch["portfolio_id"])], now=now, cause=LEFT)
+    gone = gone.assign(period=period)
     return pd.concat([part.astype(object) for part in (now, gone)], ignore_index=True) if len(gone) else now
+
+
+def without_report(costs_history: pd.DataFrame, *, batch: pd.DataFrame, period: str, since: str | None) -> pd.DataFrame:
+    """Return what was last published of portfolios that owe a financial report of the period and have none.
+
+    They are in no total of the period, neither before nor now; only the bridge from the last published total needs
+    them: what nobody reports has not fallen.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`with_ended`, the cause being :data:`NO_REPORT`, or moved out if another portfolio has the project now.
+    """
+    rows = in_form(costs_history, columns=COST_COLUMNS)
+    silent = batch[batch["report"].eq(FINANCE) & batch["status"].ne("published")]["portfolio_id"]
+    before = rows[rows["period"].eq(since or "") & rows["portfolio_id"].isin(silent)]
+    return _gone(before, now=rows[rows["period"].eq(period)], cause=NO_REPORT).assign(period=period)
 
 
 def rating_column(role: str, *, rating: str) -> str:
@@ -190,6 +190,26 @@ def raters(facts: pd.DataFrame) -> tuple[str, ...]:
     """Return the raters that facts or a roll-up of them count, in order."""
     names = [str(name) for name in facts.columns if str(name).startswith(RATED)]
     return tuple(dict.fromkeys(name.removeprefix(RATED).rpartition(":")[0] for name in names))
+
+
+def _gone(before: pd.DataFrame, *, now: pd.DataFrame, cause: str) -> pd.DataFrame:
+    """Return what stood in portfolios that say nothing now, in the form of a bridge: given away, or gone by cause."""
+    stood = before[~before["cause"].isin([LEFT, MOVED_OUT])]
+    held = now[~now["cause"].isin([LEFT, MOVED_OUT])].drop_duplicates("project_id").set_index("project_id")
+    other = stood["project_id"].map(held["portfolio_id"])
+    value = stood["now"].astype("float64")
+    amount = -value.fillna(0.0)
+    return stood.assign(
+        before=value,
+        now=None,
+        cause=pd.Series(cause, index=stood.index, dtype="object").mask(other.notna(), MOVED_OUT),
+        amount=amount,
+        moved_amount=amount.where(other.notna(), 0.0),
+        since_cause=pd.Series(cause, index=stood.index, dtype="object").mask(other.notna(), ""),
+        since_amount=amount.where(other.isna(), 0.0),
+        other_portfolio_id=other,
+        reason="",
+    )
 
 
 def _first_known(rows: pd.DataFrame, *, names: Sequence[str]) -> pd.Series:

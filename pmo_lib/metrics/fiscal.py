@@ -33,11 +33,6 @@ class FiscalYear:
         """Return the month with that number: ``month(12) == end``."""
         return _written(_ordinal(self.end) - MONTHS_OF_YEAR + number)
 
-    def numbers(self, periods: pd.Series) -> pd.Series:
-        """Return :meth:`number` of each month of a column: ``int64``."""
-        ordinals = periods.str[:4].astype("int64") * MONTHS_OF_YEAR + periods.str[5:7].astype("int64") - 1
-        return ordinals - _ordinal(self.end) + MONTHS_OF_YEAR
-
     @property
     def before(self) -> FiscalYear:
         """The fiscal year before."""
@@ -68,6 +63,22 @@ class View:
     def between(self) -> Between:
         """The two reports that are compared."""
         return Between(self.portfolio_id, self.period, self.since)
+
+
+def numbers_of_year(periods: pd.Series, *, ends: pd.Series) -> pd.Series:
+    """Return which month of its fiscal year each month is, as :meth:`FiscalYear.number`: ``int64``.
+
+    Parameters
+    ----------
+    periods, ends
+        Months (``YYYY-MM``), and the last months of the years that they are counted in.
+    """
+    return _ordinals(periods) - _ordinals(ends) + MONTHS_OF_YEAR
+
+
+def _ordinals(periods: pd.Series) -> pd.Series:
+    places = {period: _ordinal(period) for period in periods.unique()}
+    return periods.map(places).astype("int64")
 
 
 def _ordinal(period: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, Between, names_of
+from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, Between, membership, names_of
 from pmo_lib.metrics.ratings import BETTER, COMPARABLE, NOT_COMPARABLE, SAME, SCALES, WORSE
 from pmo_lib.theme import share
 
@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.models import Organisation
 
 NAMED = 3
+CHANGE_COLUMNS = ("topic", "change", "projects", "out_of", "named", "since")
 MEMBERSHIP = (JOINED, LEFT, MOVED_IN, MOVED_OUT)
 DECISION_COLUMNS = (
     "decision_id", "name", "ask", "amount", "currency", "due_on", "days_left", "cost_of_delay", "decider",
     "asked_before", "amount_reason", "cost_of_delay_reason", "due_on_reason", "decider_reason", "source_ref",
 )  # fmt: skip
 
+PUBLISHED_PROJECT = (
+    "project_id", "name", "programme_id", "client_id", "category", "stage", "delivery_status", "source_ref",
+)  # fmt: skip
+PUBLISHED_RATING = (
+    "project_id", "name", "assessor_role", "rating_scale", "rating", "rating_reason", "rating_before", "movement",
+    "note",
+)  # fmt: skip
+PUBLISHED_FINISH = ("project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "basis")
 FINISH_RULE = "date now − date before, in calendar days; positive is later"
 SLIP_RULE = "finish − baseline finish, above this"
 COST_RULE = "cost ÷ baseline cost − 1, above this"
@@ -82,13 +91,15 @@ def decisions_sought(decisions: pd.DataFrame, *, projects: pd.DataFrame, between
     return table.sort_values(["due_on", "decision_id"], kind="stable")[columns].reset_index(drop=True)
 
 
-def changes(rated: pd.DataFrame, *, finishes: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+def changes(rated: pd.DataFrame, *, finishes: pd.DataFrame, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
     """Count what changed since the last report, with the names that come first by rule.
 
     Parameters
     ----------
-    rated, finishes, members
-        Results of :func:`ratings`, ``schedule.finishes`` and ``movement.membership`` over the same two reports.
+    rated, finishes
+        Results of ``ratings.ratings`` and ``schedule.finishes`` over the same two reports.
+    projects
+        History.
 
     Returns
     -------
@@ -97,37 +108,38 @@ def changes(rated: pd.DataFrame, *, finishes: pd.DataFrame, members: pd.DataFram
         of change, also where nobody changed; empty if there is no earlier report. ``named`` has up to three names,
         joined by ``; ``: ratings by most steps, dates by most days, members by name.
     """
-    since = rated["since"].dropna().unique()
-    if len(since) == 0:
-        return pd.DataFrame(columns=["topic", "change", "projects", "out_of", "named", "since"])
+    if between.since is None:
+        return pd.DataFrame(columns=list(CHANGE_COLUMNS))
+    members = _members(projects, between=between)
     alike = rated[rated["movement"].isin(COMPARABLE)]
     dated = finishes[finishes["moved_days"].notna()]
     rows = [
         *(_change("ratings", change=m, rows=alike[alike["movement"] == m], size="steps") for m in (WORSE, BETTER)),
         _change("finish dates", change="later", rows=dated[dated["moved_days"] > 0], size="moved_days"),
         _change("finish dates", change="earlier", rows=dated[dated["moved_days"] < 0], size="moved_days"),
-        *(
-            _change("membership", change=m, rows=members[members["movement"] == m])
-            for m in (JOINED, LEFT, MOVED_IN, MOVED_OUT)
-        ),
+        *(_change("membership", change=m, rows=members[members["movement"] == m]) for m in MEMBERSHIP),
     ]
     out_of = {"ratings": len(alike), "finish dates": len(dated), "membership": len(members)}
-    return pd.DataFrame(rows).assign(out_of=lambda table: table["topic"].map(out_of), since=since[0])[
-        ["topic", "change", "projects", "out_of", "named", "since"]
-    ]
+    table = pd.DataFrame(rows)
+    return table.assign(out_of=table["topic"].map(out_of), since=between.since)[list(CHANGE_COLUMNS)]
 
 
 def headline(
-    rated: pd.DataFrame, *, finishes: pd.DataFrame, members: pd.DataFrame, decisions: pd.DataFrame
+    rated: pd.DataFrame,
+    *,
+    finishes: pd.DataFrame,
+    projects: pd.DataFrame,
+    decisions: pd.DataFrame,
+    between: Between,
 ) -> pd.DataFrame:
     """Return the named figures of the health check: ``name, value, unit, reason``, the most telling first.
 
     Counts only: each is a number of rows of a published table. Figures by rater carry the rater's name
     (``sro_green``); a movement without an earlier report is null with its reason.
     """
-    compared = rated["since"].notna().any()
+    members = _members(projects, between=between)
     moved = _tally(rated["movement"], of=(WORSE, BETTER, SAME, NOT_COMPARABLE), prefix="ratings")
-    places = _tally(members["movement"], of=(JOINED, LEFT, MOVED_IN, MOVED_OUT), prefix="projects")
+    places = _tally(members["movement"], of=MEMBERSHIP, prefix="projects")
     dated = finishes["moved_days"].dropna().astype("float64")
     late = dated[dated > 0]
     dates = {"finishes_later": len(late), "finishes_earlier": int(dated.lt(0).sum()), "finishes_compared": len(dated)}
@@ -142,10 +154,25 @@ def headline(
     ]
     lacking = "there is no earlier report to compare with"
     movements = {*moved, *dates, *places, "finish_later_median_days"}
-    rows = [row if compared or row[0] not in movements else (row[0], None, row[2], lacking) for row in rows]
+    rows = [row if between.since or row[0] not in movements else (row[0], None, row[2], lacking) for row in rows]
     table = pd.DataFrame([*rows, *_rater_figures(rated)], columns=["name", "value", "unit", "reason"])
     table["value"] = table["value"].astype("float64")
     return table.assign(reason=table["reason"].where(table["value"].isna()))
+
+
+def published(projects: pd.DataFrame, *, rated: pd.DataFrame, finishes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables that the roll-up reads: ``projects``, ``ratings`` and ``finish_movement``.
+
+    Parameters
+    ----------
+    projects
+        The contract table of one portfolio in one period.
+    """
+    return {
+        "projects": projects[list(PUBLISHED_PROJECT)].reset_index(drop=True),
+        "ratings": rated[list(PUBLISHED_RATING)],
+        "finish_movement": finishes[list(PUBLISHED_FINISH)],
+    }
 
 
 def rules(settings: Organisation) -> pd.DataFrame:
@@ -167,6 +194,10 @@ def rules(settings: Organisation) -> pd.DataFrame:
         ("Milestones ahead", f"{limits.milestone_horizon_days} days", AHEAD_RULE, "thresholds.milestone_horizon_days"),
     ]
     return pd.DataFrame(rows, columns=["rule", "value", "formula", "source"])
+
+
+def _members(projects: pd.DataFrame, *, between: Between) -> pd.DataFrame:
+    return membership(projects, portfolio_id=between.portfolio_id, period=between.period, since=between.since)
 
 
 def _change(topic: str, *, change: str, rows: pd.DataFrame, size: str = "") -> dict[str, Any]:

@@ -7,49 +7,48 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics.facts import (
-    MEASURE_NAMES,
-    MONEY,
-    OWN,
-    RATED,
-    major_units,
-    minor_units,
-    one_currency,
-)  # fmt: skip
+from pmo_lib.metrics.facts import MEASURE_NAMES, MONEY, OWN, RATED, one_currency, unit_names
+from pmo_lib.metrics.money import major_units, minor_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pmo_lib.parameters.models import Organisation
 
 WHOLE_PORTFOLIO = "(whole portfolio)"
 WITHOUT, REASON = "without:", "reason:"
 ENTERPRISE, PROGRAMME, PROJECT = "enterprise", "programme", "project"
 
 
-def units(portfolios: pd.DataFrame, *, root: tuple[str, str], known: Sequence[str]) -> pd.DataFrame:
+def units_of(
+    portfolios: pd.DataFrame, *, facts: pd.DataFrame, batch: pd.DataFrame, settings: Organisation
+) -> pd.DataFrame:
     """Return the units of the organisation with one enterprise at the top.
 
     Parameters
     ----------
     portfolios
-        The contract table ``portfolios``.
-    root
-        Id and name of the enterprise, used where the table has no unit of that level without a parent.
-    known
-        Ids of portfolios that must have a place even if the table lacks them, such as those that returned nothing.
+        History of the contract table ``portfolios``; the last known place of each unit counts.
+    facts, batch
+        Their portfolios have a place even if the table lacks them, such as those that returned nothing.
+    settings
+        Its root unit (or itself) is the enterprise, where the table has no unit of that level without a parent.
 
     Returns
     -------
     DataFrame
         ``unit_id, parent_id, name, level, hierarchy``; the enterprise has a null parent, every other unit has one
-        that is there.
+        that is there. Only units with a portfolio at or below them.
 
     Raises
     ------
     ReportError
         The parents run in a circle.
     """
-    rows = portfolios.drop_duplicates("portfolio_id").set_index("portfolio_id")
-    top = _top(rows, root=root)
+    known = sorted({*facts["portfolio_id"], *batch["portfolio_id"]})
+    last = portfolios.sort_values("period", kind="stable").drop_duplicates("portfolio_id", keep="last")
+    rows = last.set_index("portfolio_id")
+    top = _top(rows, root=(settings.root_unit or settings.id, settings.name))
     ids = sorted({*rows.index, *known, *rows["parent_id"].dropna(), top[0]})
     found = rows.reindex(ids)
     table = pd.DataFrame(
@@ -65,19 +64,20 @@ def units(portfolios: pd.DataFrame, *, root: tuple[str, str], known: Sequence[st
     table["parent_id"] = table["parent_id"].astype(object).where(table["parent_id"].notna(), top[0]).mask(is_top, None)
     table["name"] = table["name"].mask(is_top, top[1])
     table["level"] = table["level"].mask(is_top, ENTERPRISE).fillna(_guessed_levels(table, known=known))
-    _paths(table)
-    return table
+    return _holding(table, portfolios=known)
 
 
-def rollup(facts: pd.DataFrame, *, units: pd.DataFrame, batch: pd.DataFrame) -> pd.DataFrame:
+def rollup(
+    facts: pd.DataFrame, *, portfolios: pd.DataFrame, batch: pd.DataFrame, settings: Organisation
+) -> pd.DataFrame:
     """Sum the published project rows at every level: enterprise, function, portfolio, programme, project.
 
     Parameters
     ----------
     facts
         Result of :func:`pmo_lib.metrics.facts.project_facts`.
-    units
-        Result of :func:`units`.
+    portfolios, settings
+        As in :func:`units_of`.
     batch
         ``portfolio_id, report, status`` of every report that is owed.
 
@@ -99,20 +99,58 @@ def rollup(facts: pd.DataFrame, *, units: pd.DataFrame, batch: pd.DataFrame) -> 
 
         Each node is the sum of its children in whole minor units.
     """
-    units = _holding(units, portfolios=[*facts["portfolio_id"], *batch["portfolio_id"]])
+    units = units_of(portfolios, facts=facts, batch=batch, settings=settings)
     nodes = _nodes(facts, units=units)
     sums = _sums(facts, units=units)
     marks = _marks(units, batch=batch).set_index("unit_id")
     is_unit = nodes["level"].isin(set(units["level"]))
     own_marks = marks.reindex(nodes["unit_id"].where(is_unit)).fillna("").set_axis(nodes.index)
     whole = pd.concat([nodes.join(sums, on="node_id"), own_marks], axis="columns")
-    whole["complete"] = own_marks[[column for column in marks.columns if column.startswith(WITHOUT)]].eq("").all(axis=1)
+    lacking = own_marks[[column for column in marks.columns if column.startswith(WITHOUT)]]
+    whole["complete"] = ~(lacking != "").any(axis="columns")
     whole["currency"] = one_currency(facts)
     return _in_reading_order(whole)
 
 
-def clients(facts: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
+def published_tree(tree: pd.DataFrame) -> pd.DataFrame:
+    """Return a roll-up with fixed columns, as it is handed on: what it is without stands in one text."""
+    names = ["node_id", "parent_id", "depth", "level", "unit_id", "name", "standing"]
+    return tree.assign(without=in_words(tree))[[*names, *MEASURE_NAMES, "currency", "complete", "without"]]
+
+
+def published_ratings(tree: pd.DataFrame) -> pd.DataFrame:
+    """Return the ratings of a roll-up in long form: ``node_id, level, assessor_role, rating, projects``; no zeros."""
+    columns = [column for column in tree.columns if column.startswith(RATED)]
+    long = tree[["node_id", "level", *columns]].melt(["node_id", "level"], var_name="rated", value_name="projects")
+    long = long[long["projects"].fillna(0).gt(0)]
+    parts = long["rated"].str.removeprefix(RATED).str.rpartition(":")
+    table = long.assign(assessor_role=parts[0], rating=parts[2])
+    return table[["node_id", "level", "assessor_role", "rating", "projects"]].reset_index(drop=True)
+
+
+def in_words(tree: pd.DataFrame) -> list[str]:
+    """Return, for each node, the reports that its sums are without: ``financial outlook of DFT, HO``; "" if none."""
+    columns = [column for column in tree.columns if column.startswith(WITHOUT)]
+    return [
+        "; ".join(f"{report_in_words(name)} of {row[name]}" for name in columns if row[name])
+        for row in tree[columns].to_dict("records")
+    ]
+
+
+def report_in_words(column: str) -> str:
+    """Return the report that a column ``without:<report>`` or ``report:<report>`` is about, as people write it."""
+    return column.partition(":")[2].replace("_", " ")
+
+
+def clients(facts: pd.DataFrame, *, portfolios: pd.DataFrame) -> pd.DataFrame:
     """Sum the same rows by whom the projects serve, beside who delivers them.
+
+    Parameters
+    ----------
+    facts
+        Result of :func:`pmo_lib.metrics.facts.project_facts`.
+    portfolios
+        History of the contract table ``portfolios``, for the names.
 
     Returns
     -------
@@ -131,8 +169,7 @@ def clients(facts: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
     )
     table[["delivers", "serves"]] = table[["delivers", "serves"]].fillna(0).astype("int64")
     table = table.rename_axis("unit_id").sort_index().reset_index().assign(currency=one_currency(facts))
-    names = units.set_index("unit_id")["name"].reindex(table["unit_id"])
-    table.insert(1, "name", names.fillna(pd.Series(table["unit_id"].to_numpy(), index=names.index)).to_numpy())
+    table.insert(1, "name", table["unit_id"].map(unit_names(portfolios)).fillna(table["unit_id"]))
     named = ours["client_id"].notna().any()
     ordered = table.sort_values(["serves", "delivers"], ascending=False, kind="stable").reset_index(drop=True)
     return ordered if named else ordered.iloc[:0]
@@ -234,13 +271,13 @@ def _sums(facts: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
     whole = {
         column: minor_units(facts[column]) if column in MONEY else facts[column].astype("Int64") for column in counted
     }
-    rows = pd.DataFrame(whole).assign(node_id=places).explode("node_id")
+    rows = pd.DataFrame(whole).assign(node_id=pd.Series(places, index=facts.index, dtype="object")).explode("node_id")
     sums = rows.groupby("node_id")[counted].sum(min_count=1)
     return sums.assign(**{column: major_units(sums[column]) for column in counted if column in MONEY})
 
 
 def _marks(units: pd.DataFrame, *, batch: pd.DataFrame) -> pd.DataFrame:
-    """Return, by unit and report, the portfolios at or below it that have not published, and its own status if it has not."""
+    """Return, by unit and report, the portfolios at or below it that have not published, and why not if it is one."""
     lacking = batch[batch["status"].ne("published")]
     reports = list(dict.fromkeys(batch["report"]))
     paths = _paths(units)

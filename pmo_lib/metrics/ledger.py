@@ -1,11 +1,11 @@
 """The finance rows of returns, sorted into the parts of a fiscal year's outlook.
 
-Terms as in HM Treasury, *Managing Public Money* (2023), and usual management accounting: plan (approved, frozen), budget
-(plan and approved changes), actual (posted), accrual (received, not invoiced; reverses in the next month), commitment
-(ordered, not received), forecast (what the coming months will cost).
+Terms as in usual management accounting: plan (approved, frozen), budget (plan and approved changes), actual (posted),
+accrual (received, not invoiced; reverses in the next month), commitment (ordered, not received), forecast (what the
+months to come will cost).
 
-A unit is a project, or what a programme (or the portfolio) spends itself: ``portfolio_id, own_of, project_id``, where
-``project_id`` is ``""`` for a unit's own money and ``own_of`` then names its programme.
+A unit is a project, or what a programme (or the portfolio) spends itself, in one return: ``return_month, portfolio_id,
+own_of, project_id``, where ``project_id`` is ``""`` for a unit's own money and ``own_of`` then names its programme.
 """
 
 from __future__ import annotations
@@ -15,62 +15,69 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR
+from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR, FiscalYear, numbers_of_year
 from pmo_lib.metrics.money import minor_units
 from pmo_lib.metrics.movement import reasons
 from pmo_lib.theme import month
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from pmo_lib.metrics.fiscal import FiscalYear
-
-UNIT = ["portfolio_id", "own_of", "project_id"]
+UNIT = ["return_month", "portfolio_id", "own_of", "project_id"]
 PARTS = ("plan", "budget", "ytd_plan", "ytd_actual", "accruals", "commitments", "remaining_forecast", "year_forecast")
 COSTS = ("ytd_actual", "accruals", "remaining_forecast", "year_forecast")
-LEDGER_COLUMNS = [*UNIT, "part", "number", "minor", "reason", "currency", "closed", "due"]
+FACTS = ["year_end", "currency", "closed", "due", "ahead", "source_ref"]
+LEDGER_COLUMNS = ["unit", *UNIT, "part", "number", "minor", "reason", *FACTS]
+OUTLOOK_COLUMNS = [
+    "unit", *UNIT, "plan", "budget", "budget_basis", "outlook", "basis", "year_end", "currency", "closed", "due",
+    "plan_reason", "outlook_reason", "source_ref",
+]  # fmt: skip
 FINENESS = {"month": 0, "4-4-5": 1, "year": 2}
 
+NO_PLAN = "no plan returned"
 NO_FORECAST = "no forecast returned"
 MIXED_FORECAST = "forecast partly by month, partly by year"
 NO_ACTUALS = "planned to spend, but no actuals returned"
 
 
-def ledger(finance: pd.DataFrame, *, states: pd.DataFrame, year: FiscalYear, period: str) -> pd.DataFrame:
-    """Sort the finance rows of one return into the parts of one fiscal year.
+def ledger(finance_history: pd.DataFrame, *, states: pd.DataFrame, returns: Mapping[str, str]) -> pd.DataFrame:
+    """Sort the finance rows of returns into the parts of a fiscal year.
 
     Parameters
     ----------
-    finance, states
-        The contract tables of one return, of one or several portfolios.
-    year
-        The fiscal year asked for.
-    period
-        Month of the return (``YYYY-MM``); months of the year up to it are due.
+    finance_history
+        The table ``finance`` of one or several returns, with ``return_month`` in front.
+    states
+        The table ``states`` of the same returns, with ``period`` in front.
+    returns
+        Month of each return that is used, and the last month of the fiscal year that is asked of it.
 
     Returns
     -------
     DataFrame
-        One row per finance row and part that it belongs to (a plan row of a closed month is in ``plan`` and ``ytd_plan``)::
+        One row per finance row and part; a plan row of a closed month is in ``plan`` and in ``ytd_plan``::
 
-            portfolio_id own_of project_id   str   the unit
-            part                             str   see PARTS
-            number                           int64 month of the year, 0 for a figure of the whole year
-            minor                            Int64 amount in whole minor units, null if the cell has no plain value
-            reason                           str   why it is null
-            currency                         str
-            closed                           int64 last month with an actual in this portfolio's return; 0 if none
-            due                              int64 months of the year up to the return
+            unit                              int64 number of the unit
+            return_month portfolio_id own_of project_id   str
+            part                              str   see PARTS
+            number                            int64 month of the year, 0 for a figure of the whole year
+            minor                             Int64 amount in whole minor units, null if the cell has no plain value
+            reason                            str   why it is null
+            year_end currency                 str
+            closed                            int64 last month with an actual in this portfolio's return; 0 if none
+            due                               int64 months of the year up to the return
+            ahead                             bool  the unit has a forecast of later years
+            source_ref                        str   where the row stands
 
-        Of several versions of a plan or budget only the last counts; of figures by month and by year, those by month.
-        An accrual is not added to actuals that hold accruals already.
+        Of several versions of a plan or budget the last one of each month counts; of figures by month and by year,
+        those by month. An accrual is not added to actuals that hold accruals already.
     """
-    rows = _latest_versions(_finest(_rows_of_year(finance, states=states, year=year)))
-    due = min(max(year.number(period), 0), MONTHS_OF_YEAR)
-    rows = rows.assign(closed=_closed_months(rows, due=due), due=due, holds_accruals=_holds_accruals(rows, due=due))
+    rows = _latest_versions(_finest(_rows_of_year(finance_history, states=states, returns=returns)))
+    rows = rows.assign(closed=_closed_months(rows))
+    rows = rows.assign(holds_accruals=_holds_accruals(rows))
     parts = [rows[mask(rows)].assign(part=part) for part, mask in MASKS.items()]
     whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return whole[LEDGER_COLUMNS].sort_values([*UNIT, "part", "number"], kind="stable", ignore_index=True)
+    return whole[LEDGER_COLUMNS].sort_values(["unit", "part", "number"], kind="stable", ignore_index=True)
 
 
 def unit_parts(book: pd.DataFrame) -> pd.DataFrame:
@@ -79,113 +86,127 @@ def unit_parts(book: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``portfolio_id, own_of, project_id, part, minor, reason``: ``minor`` is null, with the first reason, where any row
-        of the part has no plain value.
+        ``unit, part, minor, reason``: ``minor`` is null, with the first reason, where any row of the part has no plain
+        value.
     """
-    grouped = book.assign(unknown=book["minor"].isna()).groupby([*UNIT, "part"], sort=True)
-    sums = grouped.agg(minor=("minor", "sum"), unknown=("unknown", "any")).reset_index()
-    first = book[book["minor"].isna()].drop_duplicates([*UNIT, "part"])[[*UNIT, "part", "reason"]]
-    sums = sums.merge(first, how="left", on=[*UNIT, "part"])
+    grouped = book.assign(unknown=book["minor"].isna()).groupby(["unit", "part"], sort=True)
+    sums = grouped.agg(minor=("minor", "sum"), unknown=("unknown", "any"), reason=("reason", "max")).reset_index()
     sums["minor"] = sums["minor"].astype("Int64").mask(sums["unknown"])
-    return sums.assign(reason=sums["reason"].fillna("").astype("str"))[[*UNIT, "part", "minor", "reason"]]
+    return sums[["unit", "part", "minor", "reason"]]
 
 
-def unit_outlooks(book: pd.DataFrame, *, ended: frozenset[str], year: FiscalYear) -> pd.DataFrame:
+def unit_outlooks(book: pd.DataFrame, *, ended: pd.Series) -> pd.DataFrame:
     """Return plan, budget and outlook of each unit.
 
-    Outlook = Σ actual to the last closed month m + accrual at m + Σ forecast of m+1 … 12; where a unit has figures of the
-    year only, its forecast of the year.
+    Outlook = Σ actual to the last closed month m + accrual at m + Σ forecast of m+1 … 12; where a unit has figures of
+    the year only, its forecast of the year.
 
     Parameters
     ----------
     book
         Result of :func:`ledger`.
     ended
-        Projects that are over: without a forecast they cost nothing more.
-    year
-        Fiscal year of the ledger, for the words.
+        By ``return_month`` and ``project_id``: whether the project is over; without a forecast it costs nothing more.
 
     Returns
     -------
     DataFrame
-        One row per unit, sorted: ``portfolio_id, own_of, project_id, plan, budget, budget_basis (budget | plan),
-        outlook, basis (monthly | annual), currency, closed, due, plan_reason, outlook_reason``; money in minor units
-        (Int64). Where no budget was returned, the plan stands in its place and ``budget_basis`` says so.
+        :data:`OUTLOOK_COLUMNS`, one row per unit, in order; money in whole minor units (Int64); ``source_ref`` of its
+        first row. ``budget_basis`` is budget, or plan where no budget was returned and the plan stands in its place;
+        ``basis`` is monthly or annual.
     """
-    parts = unit_parts(book)
-    wide = parts.pivot_table(index=UNIT, columns="part", values="minor", aggfunc="first", observed=True)
-    wide = wide.reindex(columns=list(PARTS)).astype("Int64")
-    facts = book.groupby(UNIT, sort=True).agg(
-        currency=("currency", "first"), closed=("closed", "first"), due=("due", "first")
-    )
-    units = facts.join(wide, how="left")
-    given = parts.assign(n=1).pivot_table(index=UNIT, columns="part", values="n", aggfunc="size", observed=True)
-    has = given.reindex(index=units.index, columns=list(PARTS)).notna()
-    why = _outlook_reasons(units, has=has, parts=parts, year=year, ended=ended)
+    parts = unit_parts(book).set_index(["unit", "part"])
+    wide = parts["minor"].unstack().reindex(columns=list(PARTS)).astype("Int64")
+    why = parts["reason"].unstack().reindex(columns=list(PARTS))
+    has = why.notna()
+    units = book.drop_duplicates("unit").set_index("unit")[[*UNIT, *FACTS]].join(wide)
+    by_month = book["number"].gt(0).groupby(book["unit"]).any()
     annual = has["year_forecast"]
     monthly = units[["ytd_actual", "accruals", "remaining_forecast"]].sum(axis="columns").astype("Int64")
+    silence = _outlook_reasons(units, why=why, has=has, ended=ended)
+    words = pd.Series("", index=units.index, dtype="str")
     units = units.assign(
         budget=units["budget"].where(has["budget"], units["plan"]),
-        budget_basis=pd.Series("budget", index=units.index, dtype="str").where(has["budget"], "plan"),
-        outlook=units["year_forecast"].where(annual, monthly).mask(why.ne("")),
-        basis=pd.Series("annual", index=units.index, dtype="str").where(annual | ~_by_month(book), "monthly"),
-        plan_reason=_first_reason(parts, part="plan", index=units.index).mask(~has["plan"], "no plan returned"),
-        outlook_reason=why,
+        budget_basis=(words + "budget").where(has["budget"], "plan"),
+        outlook=units["year_forecast"].where(annual, monthly).mask(silence.ne("")),
+        basis=(words + "monthly").where(by_month & ~annual, "annual"),
+        plan_reason=why["plan"].where(has["plan"], NO_PLAN),
+        outlook_reason=silence,
     )
-    columns = [*UNIT, "plan", "budget", "budget_basis", "outlook", "basis", "currency", "closed", "due"]
-    return units.reset_index()[[*columns, "plan_reason", "outlook_reason"]]
+    return units.reset_index()[OUTLOOK_COLUMNS]
 
 
-def _rows_of_year(finance: pd.DataFrame, *, states: pd.DataFrame, year: FiscalYear) -> pd.DataFrame:
-    numbers = year.numbers(finance["period"])
-    inside = numbers.between(1, MONTHS_OF_YEAR)
-    rows = finance[inside]
+def _rows_of_year(finance_history: pd.DataFrame, *, states: pd.DataFrame, returns: Mapping[str, str]) -> pd.DataFrame:
+    rows = finance_history[finance_history["return_month"].isin(list(returns))]
+    ends = rows["return_month"].map(returns).astype("str")
+    numbers = numbers_of_year(rows["period"], ends=ends)
     own = rows["project_id"].isna()
-    return rows.assign(
-        number=numbers[inside].where(rows["period_kind"].ne("year"), 0),
+    texts = {name: rows[name].fillna("").astype("str") for name in ("project_id", "cost_type", "category")}
+    rows = rows.assign(
+        **texts,
         own_of=rows["programme_id"].where(own).fillna("").astype("str"),
+        year_end=ends,
+        number=numbers.where(rows["period_kind"].ne("year"), 0),
+        due=rows["return_month"].map({m: _due(m, end=end) for m, end in returns.items()}).astype("int64"),
         minor=minor_units(rows["amount"]),
-        reason=reasons(rows, states=states, table="finance", column="amount"),
-        project_id=rows["project_id"].fillna("").astype("str"),
-        cost_type=rows["cost_type"].fillna("").astype("str"),
     )
+    later = rows[rows["measure"].eq("forecast") & numbers.gt(MONTHS_OF_YEAR) & ~own]
+    looks_ahead = pd.MultiIndex.from_frame(later[["return_month", "project_id"]])
+    rows = rows.assign(ahead=pd.MultiIndex.from_frame(rows[["return_month", "project_id"]]).isin(looks_ahead))
+    rows = rows[numbers.between(1, MONTHS_OF_YEAR)]
+    return rows.assign(unit=rows.groupby(UNIT, sort=True).ngroup(), reason=_amount_reasons(rows, states=states))
+
+
+def _due(period: str, *, end: str) -> int:
+    return min(max(FiscalYear(end).number(period), 0), MONTHS_OF_YEAR)
+
+
+def _amount_reasons(rows: pd.DataFrame, *, states: pd.DataFrame) -> pd.Series:
+    """Say why an amount is null, as the states of its own return have it."""
+    words = pd.Series("", index=rows.index, dtype="str")
+    for returned, silent in rows[rows["minor"].isna()].groupby("return_month"):
+        known = states[states["period"].eq(returned)].drop(columns="period")
+        words.loc[silent.index] = reasons(silent, states=known, table="finance", column="amount")
+    return words
 
 
 def _finest(rows: pd.DataFrame) -> pd.DataFrame:
     """Drop what is stated again in coarser periods: by cost type, and totals without a type beside any finer figure."""
     rank = rows["period_kind"].map(FINENESS).astype("int64")
     ranked = rows.assign(rank=rank)
-    alike = ranked.groupby([*UNIT, "measure", "cost_type"])["rank"].transform("min")
-    any_type = ranked.groupby([*UNIT, "measure"])["rank"].transform("min")
+    alike = ranked.groupby(["unit", "measure", "cost_type"])["rank"].transform("min")
+    any_type = ranked.groupby(["unit", "measure"])["rank"].transform("min")
     return rows[rank.eq(alike.where(rows["cost_type"].ne(""), any_type))]
 
 
 def _latest_versions(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep the last version of each unit's plan and budget; ``v10`` comes after ``v9``, no version before any."""
+    """Keep the last version of plan and budget, month by month: a new baseline governs the months that it states.
+
+    ``v10`` comes after ``v9``, no version before any.
+    """
     versions = rows["plan_version"].fillna("").astype("str").where(rows["measure"].isin(["plan", "budget"]), "")
-    order = {text: place for place, text in enumerate(sorted(set(versions), key=_natural))}
+    order = {text: place for place, text in enumerate(sorted(versions.unique(), key=_natural))}
     place = versions.map(order).astype("int64")
-    last = rows.assign(place=place).groupby([*UNIT, "measure"])["place"].transform("max")
-    return rows[place.eq(last)]
+    alike = ["unit", "measure", "number", "cost_type", "category"]
+    return rows[place.eq(rows.assign(place=place).groupby(alike)["place"].transform("max"))]
 
 
 def _natural(text: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in re.split(r"(\d+)", text)]
 
 
-def _closed_months(rows: pd.DataFrame, *, due: int) -> pd.Series:
-    posted = rows[rows["measure"].eq("actual") & rows["minor"].notna() & rows["number"].between(1, due)]
-    last = posted.groupby("portfolio_id")["number"].max()
-    return rows["portfolio_id"].map(last).fillna(0).astype("int64")
+def _closed_months(rows: pd.DataFrame) -> pd.Series:
+    posted = rows["measure"].eq("actual") & rows["minor"].notna() & rows["number"].le(rows["due"])
+    months = rows["number"].where(posted, 0)
+    return months.groupby([rows["return_month"], rows["portfolio_id"]]).transform("max").astype("int64")
 
 
-def _holds_accruals(rows: pd.DataFrame, *, due: int) -> pd.Series:
+def _holds_accruals(rows: pd.DataFrame) -> pd.Series:
     """Say of each row whether its unit's latest actuals hold accruals already."""
-    posted = rows[rows["measure"].eq("actual") & rows["number"].between(1, due)]
-    latest = posted[posted["number"].eq(posted.groupby(UNIT)["number"].transform("max"))]
-    holding = latest.assign(holds=latest["actual_basis"].eq("with accruals")).groupby(UNIT)["holds"].any()
-    units = pd.MultiIndex.from_frame(rows[UNIT])
-    return pd.Series(holding.reindex(units, fill_value=False).to_numpy(dtype=bool), index=rows.index)
+    posted = rows["measure"].eq("actual") & rows["number"].between(1, rows["closed"])
+    latest = rows["number"].where(posted, 0).groupby(rows["unit"]).transform("max")
+    holding = posted & rows["number"].eq(latest) & rows["actual_basis"].eq("with accruals").fillna(False)
+    return holding.groupby(rows["unit"]).transform("any")
 
 
 def _is(measure: str, *, when: Callable[[pd.DataFrame], pd.Series]) -> Callable[[pd.DataFrame], pd.Series]:
@@ -207,8 +228,8 @@ def _last(rows: pd.DataFrame) -> pd.Series:
 def _year_forecasts(rows: pd.DataFrame) -> pd.Series:
     """The forecast of a year; where a unit has none, what the year cost in the end."""
     forecast = rows["measure"].eq("forecast")
-    has_forecast = forecast.groupby([rows[name] for name in UNIT]).transform("any")
-    return rows["number"].eq(0) & (forecast | (rows["measure"].eq("actual") & ~has_forecast.astype(bool)))
+    has_forecast = forecast.groupby(rows["unit"]).transform("any")
+    return rows["number"].eq(0) & (forecast | (rows["measure"].eq("actual") & ~has_forecast))
 
 
 MASKS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
@@ -223,31 +244,19 @@ MASKS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 }
 
 
-def _by_month(book: pd.DataFrame) -> pd.Series:
-    """Say of each unit whether any of its figures is by month."""
-    return book.assign(by_month=book["number"].gt(0)).groupby(UNIT, sort=True)["by_month"].any()
-
-
-def _first_reason(parts: pd.DataFrame, *, part: str, index: pd.MultiIndex | pd.Index) -> pd.Series:
-    found = parts[parts["part"].eq(part)].set_index(UNIT)["reason"]
-    return found.reindex(index).fillna("").astype("str")
-
-
-def _outlook_reasons(
-    units: pd.DataFrame, *, has: pd.DataFrame, parts: pd.DataFrame, year: FiscalYear, ended: frozenset[str]
-) -> pd.Series:
+def _outlook_reasons(units: pd.DataFrame, *, why: pd.DataFrame, has: pd.DataFrame, ended: pd.Series) -> pd.Series:
     """Say why the outlook of a unit cannot be computed; ``""`` where it can."""
-    why = pd.Series("", index=units.index, dtype="str")
+    found = pd.Series("", index=units.index, dtype="str")
     for part in COSTS:
-        unknown = _first_reason(parts, part=part, index=units.index)
-        why = why.mask(why.eq("") & unknown.ne(""), part.replace("_", " ") + ": " + unknown)
-    monthly = ~has["year_forecast"]
-    over = pd.Series(units.index.get_level_values("project_id").isin(ended), index=units.index)
-    to_come = units["closed"].lt(MONTHS_OF_YEAR) & ~has["remaining_forecast"] & ~over
+        unknown = why[part].fillna("")
+        found = found.mask(found.eq("") & unknown.ne(""), part.replace("_", " ") + ": " + unknown)
+    over = pd.MultiIndex.from_frame(units[["return_month", "project_id"]]).isin(ended[ended].index)
+    monthly, ahead = ~has["year_forecast"], units["ahead"]
+    silent = monthly & ~has["remaining_forecast"] & ~ahead
+    last = [month(FiscalYear(end).month(m)) for end, m in zip(units["year_end"], units["closed"], strict=True)]
+    after = "no forecast after " + pd.Series(last, index=units.index, dtype="str")
     spends = units["ytd_plan"].fillna(0).ne(0) & ~has["ytd_actual"]
-    last = pd.Series([month(year.month(closed)) for closed in units["closed"]], index=units.index, dtype="str")
-    none_at_all = ~has["ytd_actual"] & ~has["remaining_forecast"]
-    why = why.mask(why.eq("") & monthly & none_at_all, NO_FORECAST)
-    why = why.mask(why.eq("") & monthly & spends, NO_ACTUALS)
-    why = why.mask(why.eq("") & monthly & to_come, "no forecast after " + last)
-    return why.mask(why.eq("") & ~monthly & has["remaining_forecast"], MIXED_FORECAST)
+    found = found.mask(found.eq("") & silent & ~has["ytd_actual"], NO_FORECAST)
+    found = found.mask(found.eq("") & monthly & spends, NO_ACTUALS)
+    found = found.mask(found.eq("") & silent & units["closed"].lt(MONTHS_OF_YEAR) & ~over, after)
+    return found.mask(found.eq("") & ~monthly & has["remaining_forecast"], MIXED_FORECAST)

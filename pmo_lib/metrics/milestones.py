@@ -7,9 +7,14 @@ between the reports, so that at 1 a milestone recedes as fast as time passes.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from pmo_lib.metrics.movement import Between, names_of
+
+if TYPE_CHECKING:
+    from pmo_lib.parameters.models import Thresholds
 
 SECONDS_A_DAY = 86_400
 MET, MET_LATE, MISSED, AT_RISK, ON_PLAN, NO_BASELINE, UNDATED = (
@@ -23,17 +28,15 @@ SLIP_COLUMNS = (
 TREND_COLUMNS = ("rank", "label", "project_id", "milestone_id", "status_date", "expected_on", "met")
 
 
-def milestone_slips(
-    milestones: pd.DataFrame, *, projects: pd.DataFrame, between: Between, horizon_days: int
-) -> pd.DataFrame:
+def slips(milestones: pd.DataFrame, *, projects: pd.DataFrame, between: Between, limits: Thresholds) -> pd.DataFrame:
     """Say of each milestone how late it is, how fast it recedes, and whether it is due.
 
     Parameters
     ----------
     milestones, projects
         Histories.
-    horizon_days
-        Open milestones forecast within so many days of the status date are ``due``, and so are those overdue.
+    limits
+        Open milestones forecast within ``milestone_horizon_days`` of the status date are ``due``; so are overdue ones.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def milestone_slips(
         slip_days=_days(expected - table["baseline_on"]).astype("Int64"),
         slip_rate=(_days(table["forecast_on"] - table["forecast_on_before"]) / elapsed).where(is_open),
         days_to_go=to_go.astype("Int64"),
-        due=to_go <= horizon_days,
+        due=to_go <= limits.milestone_horizon_days,
     )
     table["state"] = _states(table, expected=expected)
     undated, unseen = {"no forecast date": expected.isna()}, table["status_date_before"].isna()
@@ -72,24 +75,24 @@ def milestone_slips(
     return order[list(SLIP_COLUMNS)].reset_index(drop=True)
 
 
-def due_milestones(slips: pd.DataFrame) -> pd.DataFrame:
-    """Return the open milestones that are overdue or fall due within the horizon, by date."""
-    return slips[slips["due"]].sort_values(["forecast_on", "name"], kind="stable").reset_index(drop=True)
+def due(slipped: pd.DataFrame) -> pd.DataFrame:
+    """Return the open milestones of :func:`slips` that are overdue or fall due within the horizon, by date."""
+    return slipped[slipped["due"]].sort_values(["forecast_on", "name"], kind="stable").reset_index(drop=True)
 
 
-def slipping_milestones(slips: pd.DataFrame) -> pd.DataFrame:
-    """Return the open milestones that are missed or at risk, largest slip first."""
-    return slips[slips["state"].isin([MISSED, AT_RISK])].reset_index(drop=True)
+def slipping(slipped: pd.DataFrame) -> pd.DataFrame:
+    """Return the open milestones of :func:`slips` that are missed or at risk, largest slip first."""
+    return slipped[slipped["state"].isin([MISSED, AT_RISK])].reset_index(drop=True)
 
 
-def milestone_trend(milestones: pd.DataFrame, *, slips: pd.DataFrame, top: int = 8) -> pd.DataFrame:
+def trend(milestones: pd.DataFrame, *, slipped: pd.DataFrame, top: int = 8) -> pd.DataFrame:
     """Return the reported dates of the milestones that slip most, over all reports: :data:`TREND_COLUMNS`.
 
     Without a slipping milestone the next ones due are followed. ``expected_on`` is the forecast, or the day it was met;
     reports without a date are left out.
     """
-    chosen = slipping_milestones(slips)
-    chosen = (chosen if len(chosen) else due_milestones(slips)).head(top).reset_index(drop=True)
+    chosen = slipping(slipped)
+    chosen = (chosen if len(chosen) else due(slipped)).head(top).reset_index(drop=True)
     ranked = chosen[["project_id", "milestone_id"]].assign(
         rank=range(1, len(chosen) + 1), label=chosen["name"] + ": " + chosen["milestone"]
     )

@@ -52,6 +52,18 @@ class Between:
         return Between(self.portfolio_id, self.since, self.period)
 
 
+def since_last_report(projects_history: pd.DataFrame, *, portfolio_id: str, period: str) -> Between:
+    """Return ``period`` beside the last earlier period in which the portfolio returned projects.
+
+    A period that it did not return is skipped, so that a missing return is never read as a fall; a portfolio that is
+    new is compared with the last period in which its projects stood elsewhere.
+    """
+    earlier = projects_history[projects_history["period"] < period]
+    ours = earlier[earlier["portfolio_id"] == portfolio_id]
+    known = sorted((ours if len(ours) else earlier)["period"].unique())
+    return Between(portfolio_id, period, known[-1] if known else None)
+
+
 def membership(projects_history: pd.DataFrame, *, portfolio_id: str, period: str, since: str | None) -> pd.DataFrame:
     """Tell which projects stayed, joined, left or moved between two periods.
 

@@ -13,43 +13,31 @@ import pandas as pd
 
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.errors import ReportError
+from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, bridge_steps
 from pmo_lib.metrics.facts import (
     FINANCE,
     HEALTH,
-    KEY,
     MEASURES,
-    RATED,
+    NO_REPORT,
     RISK,
     exact_sum,
     in_form,
-    major_units,
-    minor_units,
     one_currency,
     unit_names,
-)  # fmt: skip
-from pmo_lib.metrics.movement import (
-    JOINED,
-    LEFT,
-    MOVED_IN,
-    MOVED_OUT,
-    NEVER,
-    PUBLISHED,
-    REBASED,
-    STAYED,
-    UNCHANGED,
-    WITHDRAWN,
-    decomposition,
-)  # fmt: skip
+)
+from pmo_lib.metrics.money import major_units, minor_units
+from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT
+from pmo_lib.metrics.ratings import RATING_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
 REPORT = "report:"
+YEAR_COLUMNS = ["projects", "in_year_known", "plan", "outlook", "variance", "variance_share", "currency"]
+PORTFOLIOS = ("portfolio", "sub_portfolio")
 COMPLETE, INCOMPLETE, NOTHING, ENDED = "complete", "incomplete", "nothing published", "no longer returns"
+YEARS_RUNNING = 4
 COVERAGE_STATES = (NOTHING, INCOMPLETE, ENDED, COMPLETE)
-BETWEEN_PORTFOLIOS = "moved between portfolios"
-# In the order in which a bridge is read: what went, what changed, what came.
-BRIDGE = (LEFT, MOVED_OUT, WITHDRAWN, REBASED, PUBLISHED, MOVED_IN, JOINED)
 RECONCILED_COLUMNS = [
     "measure", "unit", "portfolio_id", "portfolios", "rows", "rows_sum", "figures_sum", "tree_sum", "agrees",
 ]  # fmt: skip
@@ -97,12 +85,12 @@ def coverage(
     -------
     DataFrame
         One row per portfolio, those that lack something first: ``portfolio_id, name, state`` (nothing published,
-        incomplete, no longer returns, complete), ``published, owed`` (numbers of reports), ``report:<name>`` (the status of
-        each), ``cause, last_period, last_cost, currency``. A portfolio of the period before that owes nothing now is
-        listed as ``no longer returns`` with what became of it.
+        incomplete, no longer returns, complete), ``published, owed`` (numbers of reports), ``report:<name>`` (the
+        status of each), ``cause, last_period, last_cost, currency``. A portfolio of the period before that owes nothing
+        now is listed as ``no longer returns`` with what became of it.
     """
     wide = batch.pivot(index="portfolio_id", columns="report", values="status")[list(dict.fromkeys(batch["report"]))]
-    published = wide.eq("published").sum(axis="columns")
+    published = (wide == "published").sum(axis="columns")
     names = unit_names(portfolios)
     table = wide.add_prefix(REPORT).assign(
         published=published,
@@ -133,8 +121,8 @@ def reconciliation(facts: pd.DataFrame, *, figures: pd.DataFrame, tree: pd.DataF
     Returns
     -------
     DataFrame
-        ``measure, unit, portfolio_id`` ("" for the whole), ``portfolios, rows`` (project rows with a value), ``rows_sum,
-        figures_sum, tree_sum`` (null in the rows of one portfolio), ``agrees`` (always true: see below).
+        ``measure, unit, portfolio_id`` ("" for the whole), ``portfolios, rows`` (project rows with a value),
+        ``rows_sum, figures_sum, tree_sum`` (null in the rows of one portfolio), ``agrees`` (always true: see below).
 
     Raises
     ------
@@ -160,69 +148,71 @@ def reconciliation(facts: pd.DataFrame, *, figures: pd.DataFrame, tree: pd.DataF
     return table
 
 
-def cost_bridge(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return the movement of whole-life cost project by project, as the organisation sees it.
-
-    A project that moved between two of our portfolios has not left: its two rows become one, with the cause that it
-    would have had if it had stayed.
+def cost_bridge(costs: pd.DataFrame, *, absent: pd.DataFrame) -> pd.DataFrame:
+    """Sum the movement of whole-life cost by cause, from the last published total to this one.
 
     Parameters
     ----------
     costs
-        The published table ``whole_life_cost`` of one period.
+        Result of :func:`pmo_lib.metrics.facts.with_ended`.
+    absent
+        Result of :func:`pmo_lib.metrics.facts.without_report`: in the total before, in no total now.
 
     Returns
     -------
     DataFrame
-        ``project_id, name, before, now, cause, amount, from_id, to_id, currency``; ``from_id`` and ``to_id`` only where the
-        project moved. Σ ``amount`` = Σ ``now`` − Σ ``before`` = Σ ``amount`` of ``costs``.
+        ``step, kind`` (total or cause), ``amount, projects, valued`` (projects with a figure), ``currency``: the form
+        of :func:`pmo_lib.metrics.bridge.bridge_steps`. ``moved in`` and ``moved out`` are at the value before the move,
+        so that they net to zero if every portfolio reports. Empty if there is no earlier total.
     """
-    columns = [*KEY, "name", "before", "now", "cause", "amount", "currency"]
-    rows = in_form(costs, columns=columns)[columns].reset_index(drop=True)
-    went = rows[rows["cause"].eq(MOVED_OUT)].set_index("project_id")
-    came = rows[rows["cause"].eq(MOVED_IN)].set_index("project_id")
-    paired = went.index.intersection(came.index)
-    moved = came.loc[paired].assign(before=went["before"], movement=STAYED).reset_index()
-    joined_up = decomposition(moved).assign(
-        from_id=went.loc[paired, "portfolio_id"].to_numpy(),
-        to_id=moved["portfolio_id"],
-        currency=moved["currency"],
+    rows = in_form(costs, columns=["portfolio_id", *BRIDGE_COLUMNS])
+    moved = absent[absent["cause"].eq(MOVED_OUT)]
+    whole = pd.concat([part for part in (rows, moved) if len(part)] or [rows], ignore_index=True)
+    steps = bridge_steps(whole.astype({"since_cause": "object"}))
+    if steps.empty or not steps["projects"].iloc[0]:
+        return steps.iloc[:0]
+    silent = absent[absent["cause"].eq(NO_REPORT)]
+    if silent.empty:
+        return steps
+    lost: dict[str, Any] = {
+        "step": NO_REPORT, "kind": "cause", "amount": exact_sum(silent["amount"]), "projects": len(silent),
+        "valued": int(silent["before"].notna().sum()), "currency": one_currency(whole, silent),
+    }  # fmt: skip
+    opening = steps.iloc[[0]].assign(
+        amount=exact_sum(pd.Series([steps["amount"].iloc[0], -lost["amount"]])),
+        projects=steps["projects"].iloc[0] + lost["projects"],
+        valued=steps["valued"].iloc[0] + lost["valued"],
     )
-    alone = rows[~(rows["cause"].isin([MOVED_IN, MOVED_OUT]) & rows["project_id"].isin(paired))]
-    alone = alone.assign(
-        from_id=alone["portfolio_id"].where(alone["cause"].eq(MOVED_OUT)),
-        to_id=alone["portfolio_id"].where(alone["cause"].eq(MOVED_IN)),
-    )
-    whole = pd.concat([part for part in (alone, joined_up) if len(part)] or [alone], ignore_index=True)
-    names = ["project_id", "name", "before", "now", "cause", "amount", "from_id", "to_id", "currency"]
-    order = whole.assign(size=whole["amount"].astype("float64").abs())
-    return order.sort_values(["size", "project_id"], ascending=[False, True], kind="stable")[names].reset_index(drop=True)
+    return pd.concat([opening, pd.DataFrame([lost]), steps.iloc[1:]], ignore_index=True)
 
 
-def cost_bridge_steps(bridge: pd.DataFrame) -> pd.DataFrame:
-    """Sum a bridge by cause, from the earlier total to the total now.
+def largest_movements(costs: pd.DataFrame, *, largest: int = 15) -> pd.DataFrame:
+    """List the projects whose whole-life cost moved the organisation's total most.
+
+    Parameters
+    ----------
+    costs
+        The published table ``whole_life_cost`` of one period; a project that moved between portfolios counts once, with
+        what changed since it stood in the other one.
 
     Returns
     -------
     DataFrame
-        ``step, amount, projects, is_total, moved, currency``: before, one row per cause with any project, now.
-        ``projects`` of a total are those with a single figure. The step ``moved between portfolios`` has the
-        amount 0 and in ``moved`` what was given away and taken over, at its earlier value. Empty without rows.
+        ``project_id, name, portfolio_id, from_id`` (null unless it moved), ``before, now, cause, amount, reason,
+        currency``, the largest amount first.
     """
-    compared = bridge["before"].notna().any()
-    if bridge.empty or not compared:
-        return pd.DataFrame(columns=["step", "amount", "projects", "is_total", "moved", "currency"])
-    by_cause = [(cause, bridge[bridge["cause"].eq(cause)]) for cause in BRIDGE]
-    within = bridge[bridge["from_id"].notna() & bridge["to_id"].notna()]
-    steps: list[tuple[str, float, int, bool, float | None]] = [
-        ("before", exact_sum(bridge["before"]), int(bridge["before"].notna().sum()), True, None),
-        *((cause, exact_sum(rows["amount"]), len(rows), False, None) for cause, rows in by_cause if len(rows)),
-    ]
-    if len(within):
-        steps.append((BETWEEN_PORTFOLIOS, 0.0, len(within), False, exact_sum(within["before"])))
-    steps.append(("now", exact_sum(bridge["now"]), int(bridge["now"].notna().sum()), True, None))
-    table = pd.DataFrame(steps, columns=["step", "amount", "projects", "is_total", "moved"])
-    return table.assign(currency=one_currency(bridge))
+    rows = in_form(costs, columns=["portfolio_id", *BRIDGE_COLUMNS])
+    rows = rows[rows["since_cause"].fillna("").ne("") & rows["since_amount"].fillna(0.0).ne(0.0)]
+    came = rows["cause"].eq(MOVED_IN)
+    table = rows.assign(
+        from_id=rows["other_portfolio_id"].where(came),
+        before=rows["before"].astype(object).mask(came, rows["moved_amount"]),
+        cause=rows["since_cause"],
+        amount=rows["since_amount"].astype("float64"),
+    )
+    names = ["project_id", "name", "portfolio_id", "from_id", "before", "now", "cause", "amount", "reason", "currency"]
+    order = table.assign(size=table["amount"].abs())
+    return order.sort_values(["size", "project_id"], ascending=[False, True], kind="stable")[names].head(largest)
 
 
 def rating_shares(ratings_history: pd.DataFrame) -> pd.DataFrame:
@@ -236,16 +226,20 @@ def rating_shares(ratings_history: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``period, assessor_role, rating_scale, rating, projects, rated, share``; ``share`` is of ``rated``, the ratings by
-        that rater in that period; projects without a rating are not in it.
+        ``period, assessor_role, rating_scale, rating, projects, rated, share``; ``share`` is of ``rated``, the ratings
+        by that rater in that period. ``rating`` also takes ``withheld`` and ``not rated``, which have no share; a
+        project of which nobody said anything is in no row.
     """
     columns = ["period", "assessor_role", "rating_scale", "rating"]
-    rows = in_form(ratings_history, columns=[*columns, "project_id"])
-    rated = rows[rows["rating"].notna()].astype(dict.fromkeys(columns, "str"))
-    table = rated.groupby(columns).size().rename("projects").reset_index()
-    table["rated"] = table.groupby(columns[:3])["projects"].transform("sum")
-    table["share"] = table["projects"] / table["rated"]
-    table["order"] = table["rating"].map({name: place for place, name in enumerate(RATINGS)})
+    rows = in_form(ratings_history, columns=[*columns, "rating_reason"])
+    silence = rows["rating_reason"].astype("str").str.startswith("withheld").map({True: "withheld", False: "not rated"})
+    kinds = rows["rating"].astype(object).where(rows["rating"].notna(), silence)
+    said = rows.assign(rating=kinds)[rows["assessor_role"].notna()].astype(dict.fromkeys(columns, "str"))
+    table = said.groupby(columns).size().rename("projects").reset_index()
+    known = table["rating"].isin(RATINGS)
+    table["rated"] = table["projects"].where(known, 0).groupby([table[name] for name in columns[:3]]).transform("sum")
+    table["share"] = (table["projects"] / table["rated"]).where(known)
+    table["order"] = table["rating"].map({name: place for place, name in enumerate(RATING_KINDS)})
     return table.sort_values([*columns[:3], "order"], kind="stable").drop(columns="order").reset_index(drop=True)
 
 
@@ -264,16 +258,103 @@ def in_year_by_period(in_year_history: pd.DataFrame) -> pd.DataFrame:
         _year(str(period), rows=group, known=group[both.loc[group.index]])
         for period, group in rows.groupby("period", sort=True)
     ]
-    names = ["period", "projects", "in_year_known", "plan", "outlook", "variance", "variance_share", "currency"]
-    return pd.DataFrame(table, columns=names)
+    return pd.DataFrame(table, columns=["period", *YEAR_COLUMNS])
+
+
+def in_year_by_portfolio(tree: pd.DataFrame) -> pd.DataFrame:
+    """Return the year of each portfolio, the furthest from plan (as a share of it) first.
+
+    Returns
+    -------
+    DataFrame
+        ``unit_id, name, projects, in_year_known, plan, outlook, variance, variance_share, currency``; portfolios with
+        neither plan nor outlook are not in it.
+    """
+    rows = tree[tree["level"].isin(PORTFOLIOS) & tree["in_year_known"].fillna(0).gt(0)]
+    share = rows["variance"] / rows["plan"].where(rows["plan"].ne(0))
+    order = rows.assign(variance_share=share, size=share.abs())
+    order = order.sort_values(["size", "name"], ascending=[False, True], kind="stable")
+    return order[["unit_id", "name", *YEAR_COLUMNS]].reset_index(drop=True)
 
 
 def disclosure_by_period(disclosure_history: pd.DataFrame) -> pd.DataFrame:
     """Return the share of projects whose whole-life cost is published: ``period, projects, published, share``."""
     rows = in_form(disclosure_history, columns=["period", "published"])
-    grouped = rows.assign(published=rows["published"].astype("boolean").fillna(value=False)).groupby("period", sort=True)
+    flags = rows["published"].astype("boolean").fillna(value=False)
+    grouped = rows.assign(published=flags).groupby("period", sort=True)
     table = pd.DataFrame({"projects": grouped.size(), "published": grouped["published"].sum().astype("int64")})
     return table.assign(share=table["published"] / table["projects"]).reset_index()
+
+
+def finish_movements(finish_movement: pd.DataFrame, *, since: str | None) -> pd.DataFrame:
+    """Return the movements of all finishes in the form of :func:`pmo_lib.metrics.schedule.finishes`, largest first.
+
+    Parameters
+    ----------
+    finish_movement
+        The published table of that name, of one period.
+    since
+        The period that they are compared with.
+
+    Returns
+    -------
+    DataFrame
+        ``portfolio_id, project_id, name, finish_before_on, finish_on, moved_days, reason, basis, since, flag``.
+    """
+    names = ["project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "basis"]
+    rows = in_form(finish_movement, columns=["portfolio_id", *names])[["portfolio_id", *names]]
+    order = rows.assign(since=since, flag="", size=rows["moved_days"].astype("float64"))
+    order = order.sort_values(["size", "name"], ascending=[False, True], kind="stable")
+    return order.drop(columns="size").reset_index(drop=True)
+
+
+def under_for_years(in_year: pd.DataFrame, *, years: int = YEARS_RUNNING) -> pd.DataFrame:
+    """List the projects whose outlook was under plan in every one of the last years.
+
+    Parameters
+    ----------
+    in_year
+        The published table of that name, of one period; what counts as under is the organisation's tolerance.
+    years
+        Number of years in a row.
+
+    Returns
+    -------
+    DataFrame
+        ``project_id, name, portfolio_id, years_under, variance, variance_share, known, years, currency``, the longest
+        run first; ``known`` is the number of projects with a share in each of these ``years``: the n of the rows.
+    """
+    columns = ["project_id", "name", "portfolio_id", "years_under", "variance", "variance_share"]
+    rows = in_form(in_year, columns=[*columns, "years_known", "currency"])
+    known = int(rows["years_known"].fillna(0).ge(years).sum())
+    under = rows[rows["years_under"].fillna(0).ge(years)].assign(known=known, years=years)
+    by = ["years_under", "variance_share", "project_id"]
+    order = under.sort_values(by, ascending=[False, True, True], kind="stable")
+    return order[[*columns, "known", "years", "currency"]].reset_index(drop=True)
+
+
+def underspends_by_year(underspend_history: pd.DataFrame) -> pd.DataFrame:
+    """Count, year by year, the large underspends after which the same finish, or an earlier one, is still promised.
+
+    Parameters
+    ----------
+    underspend_history
+        The published table ``underspend`` of all periods; a project-year that several reports list counts once.
+
+    Returns
+    -------
+    DataFrame
+        ``year, underspends`` (project-years with a large underspend and both finishes), ``kept`` (the finish did not
+        move later), ``share, not_dated`` (with a large underspend, but a finish is missing).
+    """
+    columns = ["project_id", "year", "moved_days"]
+    rows = in_form(underspend_history, columns=columns).drop_duplicates(["project_id", "year"], keep="last")
+    days = rows["moved_days"].astype("float64")
+    grouped = rows.assign(dated=days.notna(), kept=days.le(0), silent=days.isna()).groupby("year", sort=True)
+    table = grouped[["dated", "kept", "silent"]].sum().astype("int64")
+    table = table.rename(columns={"dated": "underspends", "silent": "not_dated"}).reset_index()
+    table["share"] = table["kept"] / table["underspends"].where(table["underspends"].gt(0))
+    return table[["year", "underspends", "kept", "share", "not_dated"]]
 
 
 def exposure_by_portfolio(tree: pd.DataFrame) -> pd.DataFrame:
@@ -282,11 +363,11 @@ def exposure_by_portfolio(tree: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``unit_id, name, risks_open, risks_unquantified, threats, opportunities, exposure, reason, currency``; portfolios
-        without a register have nulls and the reason. Empty where no portfolio has any risk.
+        ``unit_id, name, risks_open, risks_unquantified, threats, opportunities, exposure, reason, currency``;
+        portfolios without a register have nulls and the reason. Empty where no portfolio has any risk.
     """
     names = ["unit_id", "name", "risks_open", "risks_unquantified", "threats", "opportunities", "exposure"]
-    rows = tree[tree["level"].isin(["portfolio", "sub_portfolio"])]
+    rows = tree[tree["level"].isin(PORTFOLIOS) & tree["standing"].eq("here") & tree["projects"].notna()]
     lacking = rows.get(f"without:{RISK}", pd.Series("", index=rows.index)).ne("")
     reason = pd.Series("no register was returned", index=rows.index).mask(lacking, "its risk register is missing")
     table = rows[names].assign(
@@ -317,7 +398,8 @@ def _ended(portfolios: pd.DataFrame, *, known: pd.Index, lineage: pd.DataFrame) 
     above = set(before["parent_id"].dropna())
     gone = [unit for unit in sorted(before["portfolio_id"]) if unit not in known and unit not in above]
     causes = [_became(unit, lineage=lineage) for unit in gone]
-    return pd.DataFrame({"published": 0, "owed": 0, "state": ENDED, "cause": causes}, index=pd.Index(gone, dtype="object"))
+    index = pd.Index(gone, dtype="object")
+    return pd.DataFrame({"published": 0, "owed": 0, "state": ENDED, "cause": causes}, index=index)
 
 
 def _became(unit: str, *, lineage: pd.DataFrame) -> str:
@@ -339,7 +421,7 @@ def _last_known(costs: pd.DataFrame) -> pd.DataFrame:
 def _checked(
     check: Check, *, facts: pd.DataFrame, figures: pd.DataFrame, tree: pd.DataFrame
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield one row per portfolio, and one for the whole: what the rows, the figures and the tree say, and if it agrees."""
+    """Yield one row per portfolio, and one for the whole: what rows, figures and tree say, and whether they agree."""
     money = next(measure.kind == "money" for measure in MEASURES if measure.name == check.measure)
     scale = 100 if money else 1
     named = figures[figures["report"].eq(check.report)]
@@ -357,8 +439,8 @@ def _checked(
         wholes = [wholes[0] + sums.get(portfolio, 0), wholes[1] + figure, wholes[2] + lengths.get(portfolio, 0)]
         yield {
             "measure": check.measure, "unit": unit, "portfolio_id": portfolio, "portfolios": 1,
-            "rows": lengths.get(portfolio, 0), "rows_sum": sums.get(portfolio, 0) / scale, "figures_sum": figure / scale,
-            "tree_sum": None, "agrees": agrees,
+            "rows": lengths.get(portfolio, 0), "rows_sum": sums.get(portfolio, 0) / scale,
+            "figures_sum": figure / scale, "tree_sum": None, "agrees": agrees,
         }  # fmt: skip
     top = tree.loc[tree["parent_id"].isna(), check.measure]
     in_tree = round(exact_sum(top) * scale)
@@ -382,6 +464,3 @@ def _year(period: str, *, rows: pd.DataFrame, known: pd.DataFrame) -> dict[str, 
         "variance_share": variance / plan if plan else None,
         "currency": one_currency(rows),
     }
-
-
-__all__ = ["BRIDGE", "CHECKS", "NEVER", "RATED", "UNCHANGED", "Sequence"]

@@ -6,20 +6,15 @@ that sense and is counted apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.metrics.movement import Between, names_of, reasons
 from pmo_lib.theme import day, number
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 STATED = ("range", "withheld", "unreadable", "not returned")
 DISCLOSURE_COLUMNS = (
-    "table_name", "column_name", "period", "cells", "reported", "range", "withheld", "no_value", "published_share",
+    "column_name", "period", "cells", "reported", "range", "withheld", "no_value", "published_share",
 )  # fmt: skip
 WITHDRAWN_COLUMNS = ("project_id", "name", "column_name", "before", "reason", "source_ref")
 SUBMISSION_COLUMNS = ("project_id", "name", "assessor_role", "submitted_on", "days_after", "reason")
@@ -27,35 +22,30 @@ SEVERITIES = ("error", "warning", "notice")
 MEASURED_KINDS = ("date", "money", "number", "share", "level", "whole")
 
 
-def disclosure(tables: Mapping[str, pd.DataFrame], *, states: pd.DataFrame, portfolio_id: str) -> pd.DataFrame:
-    """Count, period by period, how many cells of a column were published: the drift of disclosure.
+def drift(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
+    """Count, period by period, how many cells of a column of ``projects`` were published: the drift of disclosure.
 
     Parameters
     ----------
-    tables
-        Histories by the name of their contract table.
-    states
-        History of the cell states.
+    states, projects
+        Histories.
 
     Returns
     -------
     DataFrame
-        :data:`DISCLOSURE_COLUMNS`: a row for each period in which the table has rows, and each column that ever had a
-        cell withheld, given as a range, unreadable or not returned. ``cells`` = ``reported`` + ``range`` + ``withheld``
-        + ``no_value``; ``published_share`` = (``reported`` + ``range``) ÷ ``cells``.
+        :data:`DISCLOSURE_COLUMNS`: a row for each period in which the portfolio has projects, and each column that ever
+        had a cell withheld, given as a range, unreadable or not returned. ``cells`` = ``reported`` + ``range`` +
+        ``withheld`` + ``no_value``; ``published_share`` = (``reported`` + ``range``) ÷ ``cells``.
     """
-    ours = states[(states["portfolio_id"] == portfolio_id) & states["state"].isin(STATED)]
-    wanted = ours[["table_name", "column_name"]].drop_duplicates().sort_values(["table_name", "column_name"])
-    parts = [
-        _disclosed(tables[table], states=ours, table=table, column=column).assign(table_name=table, column_name=column)
-        for table, column in wanted.itertuples(index=False, name=None)
-        if table in tables and len(tables[table])
-    ]
+    ours = states[states["portfolio_id"].eq(between.portfolio_id) & states["table_name"].eq("projects")]
+    stated = set(ours.loc[ours["state"].isin(STATED), "column_name"])
+    rows = projects[projects["portfolio_id"] == between.portfolio_id]
+    parts = [_disclosed(rows, states=ours, column=name) for name in TABLES["projects"].names if name in stated]
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return whole.reindex(columns=list(DISCLOSURE_COLUMNS))
 
 
-def withdrawn(projects: pd.DataFrame, *, states: pd.DataFrame, between: Between) -> pd.DataFrame:
+def withdrawn(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
     """List the dates and numbers of ``projects`` that the earlier report published and this one does not.
 
     A value that is now a range is still published.
@@ -108,13 +98,12 @@ def findings_by_rule(findings: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="rank").reset_index(drop=True)
 
 
-def _disclosed(rows: pd.DataFrame, *, states: pd.DataFrame, table: str, column: str) -> pd.DataFrame:
-    """Count the cells of one column by period, in the portfolio whose ``states`` these are."""
-    ours = rows[rows["portfolio_id"].isin(states["portfolio_id"])]
-    words = reasons(ours, states=states, table=table, column=column)
+def _disclosed(rows: pd.DataFrame, *, states: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Count the cells of one column by period."""
+    words = reasons(rows, states=states, table="projects", column=column)
     counts = pd.DataFrame(
         {
-            "period": ours["period"],
+            "period": rows["period"],
             "cells": 1,
             "reported": words.eq("").astype("int64"),
             "range": words.str.startswith("a range").astype("int64"),
@@ -124,6 +113,7 @@ def _disclosed(rows: pd.DataFrame, *, states: pd.DataFrame, table: str, column: 
     table_of_counts = counts.groupby("period", as_index=False).sum()
     published = table_of_counts["reported"] + table_of_counts["range"]
     return table_of_counts.assign(
+        column_name=column,
         no_value=table_of_counts["cells"] - published - table_of_counts["withheld"],
         published_share=published / table_of_counts["cells"],
     )

@@ -17,7 +17,7 @@ from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.metrics.movement import NOT_SET, Between, names_of, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 SCALES: dict[str, tuple[str, ...]] = {"three-point": ("green", "amber", "red"), "five-point": RATINGS}
 RATING_KINDS = (*RATINGS, "withheld", "not rated")
@@ -66,11 +66,16 @@ def ratings(status: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFram
 
 
 def comparisons(
-    status: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, betweens: Sequence[Between]
+    status: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, between: Between, year_ago: str | None
 ) -> pd.DataFrame:
-    """Return :func:`ratings` against several earlier reports, one below the other; each earlier period counts once."""
-    chosen = {between.since: between for between in betweens if between.since is not None}
-    parts = [ratings(status, projects=projects, states=states, between=between) for between in chosen.values()]
+    """Return :func:`ratings` against the last report and, below it, against the one a year ago.
+
+    ``year_ago`` is the period of the same month last year; None, or the last report itself, adds nothing.
+    """
+    chosen = [
+        Between(between.portfolio_id, between.period, since) for since in dict.fromkeys((between.since, year_ago))
+    ]
+    parts = [ratings(status, projects=projects, states=states, between=each) for each in chosen if each.since]
     if parts:
         return pd.concat(parts, ignore_index=True)
     return pd.DataFrame(columns=list(RATING_COLUMNS)).astype(_rating_dtypes())
@@ -90,7 +95,7 @@ def incomparable(compared: pd.DataFrame) -> pd.DataFrame:
     return _sorted(apart, order={"since": False, "note": True, "name": True})
 
 
-def transitions(compared: pd.DataFrame) -> pd.DataFrame:
+def flows(compared: pd.DataFrame) -> pd.DataFrame:
     """Count the comparable ratings from and to each step, by rater and scale.
 
     Returns
@@ -113,7 +118,7 @@ def transitions(compared: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def ratings_by_rater(rated: pd.DataFrame) -> pd.DataFrame:
+def side_by_side(rated: pd.DataFrame) -> pd.DataFrame:
     """Put the raters of a project side by side; they are shown beside each other and never compared.
 
     Returns
@@ -133,8 +138,8 @@ def ratings_by_rater(rated: pd.DataFrame) -> pd.DataFrame:
     return wide
 
 
-def rating_counts(status: pd.DataFrame, *, states: pd.DataFrame, portfolio_id: str) -> pd.DataFrame:
-    """Count a portfolio's ratings by period, rater and scale.
+def counts(status: pd.DataFrame, *, states: pd.DataFrame, between: Between) -> pd.DataFrame:
+    """Count a portfolio's ratings by period, rater and scale, up to ``between.period``.
 
     Returns
     -------
@@ -142,7 +147,7 @@ def rating_counts(status: pd.DataFrame, *, states: pd.DataFrame, portfolio_id: s
         ``period, assessor_role, rating_scale, rating, projects, rated, share``; ``rating`` also takes ``withheld`` and
         ``not rated``, which have no share. ``share`` is of ``rated``: the ratings by that rater on that scale.
     """
-    ours = status[status["portfolio_id"] == portfolio_id]
+    ours = status[(status["portfolio_id"] == between.portfolio_id) & (status["period"] <= between.period)]
     parts = [_spoken(rows, states=states) for _, rows in ours.groupby("period")]
     spoken = pd.concat(parts, ignore_index=True) if parts else _spoken(ours, states=states)
     kind = spoken["rating"].astype("object").where(spoken["rating"].notna(), spoken["rating_reason"].map(_silence))

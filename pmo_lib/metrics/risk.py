@@ -260,9 +260,9 @@ def risk_register(scored: pd.DataFrame, *, period: str, states: pd.DataFrame, ru
     DataFrame
         The columns of ``scored`` and ``score_reason, money_reason, days_reason`` ('' where the value is known),
         ``score_before, trend`` (score now − score before; null unless both are known), ``trend_reason, compared_with``
-        (period), ``above_appetite, age_days`` (since raised; to its closing if closed), ``review_age_days,
-        proximity_days`` (negative is past), ``proximity_band`` (past, imminent, near, far, not stated). Days count from
-        or to the row's status date.
+        (period), ``above_appetite`` (never an opportunity), ``age_days`` (since raised; to its closing if closed),
+        ``review_age_days, proximity_days`` (negative is past), ``proximity_band`` (past, imminent, near, far, not
+        stated). Days count from or to the row's status date.
     """
     mine = _with_reasons(scored.loc[scored["period"].eq(period) & scored["ours"]], states=states)
     pairs = paired_risks(scored, period=period).dropna(subset=["row_now"]).set_index("row_now")
@@ -273,7 +273,7 @@ def risk_register(scored: pd.DataFrame, *, period: str, states: pd.DataFrame, ru
         trend=mine["score"] - before,
         trend_reason=_trend_reason(mine, before=before, known=pairs["row_before"].reindex(mine.index).notna()),
         compared_with=since or "",
-        above_appetite=_above(mine["grade"], appetite=rules.appetite),
+        above_appetite=_above(mine["grade"], appetite=rules.appetite) & mine["kind"].ne("opportunity"),
         age_days=_days(
             mine["closed_on"].where(mine["state"].eq("closed")).fillna(mine["status_date"]) - mine["raised_on"]
         ),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from pmo_lib.metrics.exposure import one_currency, risk_exposure
 from pmo_lib.metrics.risk import KINDS
+from pmo_lib.theme import money
 
 NO_REGISTER = "no risk register was returned"
 NO_EARLIER = "no earlier register to compare with"
@@ -20,6 +21,15 @@ HEADLINE_COLUMNS = (
     "risks_open", "risks_unquantified", "risks_without_days", "expected_money", "expected_money_before", "moved_money",
     "expected_days", "expected_days_before", "moved_days", "currency", "money_reason", "days_reason", "before_reason",
 )  # fmt: skip
+TILES = {
+    "risks_open": "Open risks",
+    "exposure_net": "Net exposure",
+    "risks_unquantified": "Without money, in no sum",
+    "risks_new": "New",
+    "risks_closed": "Closed",
+    "risks_escalated": "Escalated",
+    "risks_reopened": "Re-opened",
+}
 FLAG_FIGURES = {
     "risks_past_date": "past its date",
     "risks_without_owner": "no owner",
@@ -151,6 +161,19 @@ def _cover_figures(cover: pd.DataFrame) -> list[dict[str, Any]]:
     held = {**_figure("contingency_left", total, unit=unit), "reason": "" if pd.notna(total) else "none is known"}
     ratio = _figure("exposure_ratio", net / total if usable else None, unit="share")
     return [held, {**ratio, "reason": "" if usable else why}]
+
+
+def headline_tiles(headline: pd.DataFrame, *, movements: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures that open the report, in the order of :data:`TILES`, with labels and movements for people.
+
+    Without a register there are only the first two, each with its reason.
+    """
+    names = list(TILES) if len(headline) else list(TILES)[:2]
+    figures = headline_figures(headline, movements=movements).set_index("name", drop=False).loc[names]
+    for net in headline.loc[headline["kind"].eq("net") & headline["moved_money"].notna()].to_dict("records"):
+        moved = money(net["moved_money"], currency=net["currency"], signed=True)
+        figures.loc["exposure_net", "movement"] = f"{moved} since the last register"
+    return figures.assign(label=[TILES[name] for name in names]).reset_index(drop=True)
 
 
 def _figure(name: str, value: Any, *, unit: str) -> dict[str, Any]:

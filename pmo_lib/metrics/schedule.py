@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.models import Organisation
 
 FINISH_COLUMNS = (
-    "project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "start_moved_days", "flag", "basis",
-    "since", "source_ref",
+    "project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "start_moved_days", "start_reason",
+    "flag", "basis", "since", "source_ref",
 )  # fmt: skip
 BASES = {"finish_baseline_on": "approved finish", "finish_forecast_on": "forecast finish"}
 NO_MOVEMENT = "no movement can be computed"
@@ -90,13 +90,16 @@ def finishes(
         since=between.since,
     )
     table["reason"] = _why_null(table, projects=projects, states=states, column=column, between=between)
+    table["start_reason"] = pd.Series("no start date to compare", index=table.index).where(
+        table["start_moved_days"].isna(), ""
+    )
     table["flag"] = _flags(table, dates=status_dates(status), between=between)
     table["size"] = table["moved_days"].astype("float64")
     order = table.sort_values(["size", "name"], ascending=[False, True], kind="stable")
     return order[list(FINISH_COLUMNS)].reset_index(drop=True)
 
 
-def finish_distribution(moved: pd.DataFrame) -> pd.DataFrame:
+def spread(moved: pd.DataFrame) -> pd.DataFrame:
     """Count the finish dates by how far they moved: ``bin, projects, basis, since``.
 
     Σ ``projects`` = rows of ``moved``. The last bin counts what could not be computed, so that the silent are
@@ -112,7 +115,7 @@ def finish_distribution(moved: pd.DataFrame) -> pd.DataFrame:
 
 
 def promises(
-    projects: pd.DataFrame, *, milestones: pd.DataFrame, status: pd.DataFrame, column: str, portfolio_id: str
+    projects: pd.DataFrame, *, milestones: pd.DataFrame, status: pd.DataFrame, column: str, between: Between
 ) -> pd.DataFrame:
     """Judge what each report promised for the time until the next one.
 
@@ -126,11 +129,14 @@ def promises(
         :data:`OUTCOMES`; ``left the data`` does not mean finished. ``late_days`` = ``now_on`` − ``promised_on``; for
         what passed and is still open the days so far; null where there is no date.
     """
-    dates = status_dates(status[status["portfolio_id"] == portfolio_id])
+    ours = status[(status["portfolio_id"] == between.portfolio_id) & (status["period"] <= between.period)]
+    dates = status_dates(ours)
     ends = _as_promises(projects, key=["project_id"], date=column, actual="finish_actual_on")
     points = _as_promises(milestones, key=["project_id", "milestone_id"], date="forecast_on", actual="actual_on")
     parts = [
-        _judged(table, kind=kind, days=(dates[since], dates[period]), between=Between(portfolio_id, period, since))
+        _judged(
+            table, kind=kind, days=(dates[since], dates[period]), between=Between(between.portfolio_id, period, since)
+        )
         for since, period in neighbours(list(dates.index))
         for kind, table in ((MILESTONES_DUE, points), (FINISHES_DUE, ends))
     ]
@@ -140,7 +146,7 @@ def promises(
     return whole.sort_values(["period", "kind", "promised_on", "name"], kind="stable").reset_index(drop=True)
 
 
-def promise_record(judged: pd.DataFrame) -> pd.DataFrame:
+def kept(judged: pd.DataFrame) -> pd.DataFrame:
     """Count promises by report, kind and outcome: :data:`RECORD_COLUMNS`, outcomes from kept to lost.
 
     ``share`` is of ``out_of``, the promises of that kind that the report judges.
@@ -154,9 +160,10 @@ def promise_record(judged: pd.DataFrame) -> pd.DataFrame:
     return table[list(RECORD_COLUMNS)].reset_index(drop=True)
 
 
-def broken(judged: pd.DataFrame, *, period: str) -> pd.DataFrame:
-    """Return the promises of one report that were not met in time, by days late; those without a date come last."""
-    rows = judged[(judged["period"] == period) & ~judged["outcome"].isin([MET, CLOSED])]
+def broken(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the promises that the latest report finds not met in time, by days late; without a date last."""
+    latest = judged[judged["period"] == judged["period"].max()]
+    rows: pd.DataFrame = latest[~latest["outcome"].isin([MET, CLOSED])]
     order = rows.assign(size=rows["late_days"].astype("float64"))
     order = order.sort_values(["kind", "size", "name"], ascending=[False, False, True], kind="stable")
     return order[list(PROMISE_COLUMNS)].reset_index(drop=True)

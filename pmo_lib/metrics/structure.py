@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pmo_lib.metrics.facts import KEY, exact_sum, in_form, major_units, minor_units, one_currency, unit_names
+from pmo_lib.metrics.facts import KEY, exact_sum, in_form, one_currency, unit_names
+from pmo_lib.metrics.money import major_units, minor_units
 from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT
 
 if TYPE_CHECKING:
@@ -90,19 +91,20 @@ def moves(costs_history: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        :data:`MOVE_COLUMNS`: ``before`` is the cost in the old portfolio, ``now`` in the new one; ``from_id`` or
-        ``to_id`` is null where the other portfolio's report is not there.
+        :data:`MOVE_COLUMNS`: ``before`` is the cost in the old portfolio, ``now`` in the new one, null where it has no
+        single figure or where that portfolio's report is not there.
     """
-    rows = in_form(costs_history, columns=[*KEY, "period", "name", "before", "now", "cause", "currency"])
-    by = ["period", "project_id"]
-    went = rows[rows["cause"].eq(MOVED_OUT)].set_index(by)[["portfolio_id", "name", "before", "currency"]]
-    came = rows[rows["cause"].eq(MOVED_IN)].set_index(by)[["portfolio_id", "name", "now", "currency"]]
-    both = went.join(came, how="outer", lsuffix="_went", rsuffix="_came").sort_index().reset_index()
-    table = both.assign(
-        name=both["name_came"].where(both["name_came"].notna(), both["name_went"]),
-        currency=both["currency_came"].where(both["currency_came"].notna(), both["currency_went"]),
-    )
-    return table.rename(columns={"portfolio_id_went": "from_id", "portfolio_id_came": "to_id"})[MOVE_COLUMNS]
+    columns = ["period", *KEY, "name", "before", "now", "moved_amount", "cause", "other_portfolio_id", "currency"]
+    rows = in_form(costs_history, columns=columns)
+    came = rows[rows["cause"].eq(MOVED_IN)]
+    came = came.assign(from_id=came["other_portfolio_id"], to_id=came["portfolio_id"], before=came["moved_amount"])
+    went = rows[rows["cause"].eq(MOVED_OUT)]
+    known = pd.MultiIndex.from_frame(came[["period", "project_id"]])
+    alone = ~pd.MultiIndex.from_frame(went[["period", "project_id"]]).isin(known)
+    went = went[alone].assign(from_id=went["portfolio_id"], to_id=went["other_portfolio_id"], now=None)
+    parts = [part[MOVE_COLUMNS].astype(object) for part in (came, went) if len(part)]
+    table = pd.concat(parts, ignore_index=True) if parts else came[MOVE_COLUMNS]
+    return table.sort_values(["period", "project_id"], kind="stable").reset_index(drop=True)
 
 
 def moves_by_period(moved: pd.DataFrame) -> pd.DataFrame:
@@ -139,7 +141,8 @@ def _placed(projects_history: pd.DataFrame, *, costs_history: pd.DataFrame, line
     rows = rows.merge(costs[["period", *KEY, "now"]], how="left", on=["period", *KEY])
     latest = rows[rows["period"].eq(rows["period"].max())]
     places = dict(zip(latest["project_id"], latest["portfolio_id"], strict=True))
-    taken_over = successors(sorted(set(rows["portfolio_id"])), lineage=lineage, today=sorted(set(latest["portfolio_id"])))
+    today = sorted(set(latest["portfolio_id"]))
+    taken_over = successors(sorted(set(rows["portfolio_id"])), lineage=lineage, today=today)
     units = [
         places.get(project, taken_over.get(portfolio, portfolio))
         for project, portfolio in zip(rows["project_id"], rows["portfolio_id"], strict=True)
@@ -157,6 +160,9 @@ def _by_unit(rows: pd.DataFrame, *, by: str, suffix: str) -> pd.DataFrame:
 
 def _labels(ids: pd.Series, *, names: pd.Series, today: frozenset[str], lineage: pd.DataFrame) -> list[str]:
     """Return the name of each unit, with what became of it where it is no longer there."""
+    gone = sorted(set(ids) - today)
+    heirs = successors(gone, lineage=lineage, today=sorted(today))
     whole = set(lineage.loc[lineage["project_id"].isna(), "from_id"])
-    ends = {unit: "" if unit in today else f" ({DISSOLVED if unit in whole else ENDED})" for unit in set(ids)}
-    return [f"{names.get(unit, unit)}{ends[unit]}" for unit in ids]
+    ends = {unit: f" (now {names.get(heirs[unit], heirs[unit])})" for unit in heirs}
+    ends |= {unit: f" ({DISSOLVED if unit in whole else ENDED})" for unit in gone if unit not in heirs}
+    return [f"{names.get(unit, unit)}{ends.get(unit, '')}" for unit in ids]

@@ -1,4 +1,5 @@
 """Parameters: YAML in, frozen typed models out; every problem is named at once.
 
-Inside: ``models`` (organisation, portfolio, reports) and ``mapping`` (a foreign layout) < ``load`` (files → models).
+Inside: ``models`` (organisation, portfolio, reports) < ``mapping`` (a foreign layout) < ``documents`` (YAML and its
+problems) < ``load`` (files → models).
 """

@@ -1,7 +1,7 @@
 """One YAML document → plain values and everything that is wrong with it, each with its line.
 
-YAML 1.2 (``NO`` is a text, ``012`` is twelve); a key that stands twice is a problem, never the last one wins; a date stays
-the ISO text that was written; anything that looks like a secret is refused.
+YAML 1.2 (``NO`` is a text, ``012`` is twelve); a key that stands twice is a problem, never the last one wins; a date
+stays the ISO text that was written; anything that looks like a secret is refused.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ SECRET_SHAPE = re.compile(
     r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
     r"|\bsk-[A-Za-z0-9_-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
 )
+REFERENCE_FIX = "keep it in the environment and write a reference to it: env:NAME"
 REFERENCE = re.compile(r"^env:[A-Za-z_][A-Za-z0-9_]*$")
 
 
@@ -76,13 +77,13 @@ def _yaml() -> YAML:
     return yaml
 
 
-def secret_like(key: str, value: object) -> bool:
+def secret_like(key: str, *, value: object) -> bool:
     """Tell whether a value looks like a secret: by the name of its key, or by its own shape.
 
     A reference to the environment (``env:NAME``) is not one.
 
-    >>> secret_like("api_token", "abc"), secret_like("api_token", "env:API_TOKEN"), secret_like("name", "Harbour")
-    (True, False, False)
+    >>> secret_like("api_token", value="abc"), secret_like("api_token", value="env:API_TOKEN")
+    (True, False)
     """
     if not isinstance(value, str) or not value or REFERENCE.match(value):
         return False
@@ -100,7 +101,7 @@ def parse_scalar(text: str) -> Any:
         return text
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def suggestion(word: str, *, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for the nearest known word, else the list of known words."""
     names = sorted(known)
     near = difflib.get_close_matches(word.lower(), [name.lower() for name in names], n=1, cutoff=0.6)
@@ -109,7 +110,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"use one of: {', '.join(names)}" if names else "remove it"
 
 
-def _visit(node: Node, path: KeyPath, above: tuple[int, ...]) -> Iterator[tuple[KeyPath, Node, bool]]:
+def _visit(node: Node, *, path: KeyPath = (), above: tuple[int, ...] = ()) -> Iterator[tuple[KeyPath, Node, bool]]:
     """Yield every key path of a document with its node, and whether the key stood there before."""
     if id(node) in above:
         return
@@ -123,16 +124,16 @@ def _visit(node: Node, path: KeyPath, above: tuple[int, ...]) -> Iterator[tuple[
             if isinstance(value, ScalarNode):
                 yield (*path, name), value, False
             else:
-                yield from _visit(value, (*path, name), above)
+                yield from _visit(value, path=(*path, name), above=above)
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
             yield (*path, index), value, False
-            yield from _visit(value, (*path, index), above)
+            yield from _visit(value, path=(*path, index), above=above)
 
 
-def _inspect(document: Document, root: Node) -> None:
+def _inspect(document: Document, *, root: Node) -> None:
     """Note the line of every key; complain of keys that stand twice and of secrets."""
-    for path, node, again in _visit(root, (), ()):
+    for path, node, again in _visit(root):
         document.lines.setdefault(path, node.start_mark.line + 1)
         if again:
             first, here = document.lines[path], node.start_mark.line + 1
@@ -140,12 +141,8 @@ def _inspect(document: Document, root: Node) -> None:
                 path, message=f"the key stands twice, in lines {first} and {here}", fix="keep one of the two"
             )
         name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
-        if isinstance(node, ScalarNode) and secret_like(name, node.value) and node.value != name:
-            document.complain(
-                path,
-                message="looks like a secret",
-                fix="keep the secret in the environment and write a reference to it: env:NAME",
-            )
+        if isinstance(node, ScalarNode) and secret_like(name, value=node.value) and node.value != name:
+            document.complain(path, message="looks like a secret", fix=REFERENCE_FIX)
 
 
 def read_document(path: Path, *, file: str = "") -> Document:
@@ -175,7 +172,7 @@ def read_document(path: Path, *, file: str = "") -> Document:
         document.complain((), message=f"is not YAML: {error}", fix="correct the file")
     else:
         if root is not None:
-            _inspect(document, root)
+            _inspect(document, root=root)
         if isinstance(values, dict | None):
             document.values = {str(key): value for key, value in (values or {}).items()}
         else:
@@ -189,7 +186,7 @@ def _models_in(annotation: Any) -> set[type[BaseModel]]:
     return {model for part in get_args(annotation) for model in _models_in(part)}
 
 
-def _known_keys(model: type[BaseModel], path: KeyPath) -> set[str]:
+def _known_keys(model: type[BaseModel], *, path: KeyPath) -> set[str]:
     """Return the keys that may stand beside the last part of a path."""
     models = {model}
     for part in path[:-1]:
@@ -209,13 +206,13 @@ _PHRASES = {
 }
 
 
-def explain(document: Document, model: type[BaseModel], error: ValidationError) -> None:
+def explain(document: Document, *, model: type[BaseModel], error: ValidationError) -> None:
     """Add every problem that a model found in a document, with its line and what to do."""
     for fault in error.errors(include_url=False):
         path = tuple(fault["loc"])
         message, fix = _PHRASES.get(fault["type"], (fault["msg"].removeprefix("Value error, "), "correct the value"))
         if fault["type"] == "extra_forbidden":
-            fix = suggestion(str(path[-1]), _known_keys(model, path))
+            fix = suggestion(str(path[-1]), known=_known_keys(model, path=path))
         if fault["type"] == "value_error" and ":" in message:
             message, _, fix = (part.strip() for part in message.partition(":"))
         given = fault["input"]

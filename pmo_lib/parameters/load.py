@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from pmo_lib.errors import ParameterError
 from pmo_lib.parameters.documents import (
+    REFERENCE_FIX,
     Document,
     Problem,
     explain,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 COMMAND_LINE = "command line"
+DIFFERING = ("thresholds", "risk")  # what a portfolio's file may lay over the organisation's
 SCHEMAS: dict[str, type[BaseModel]] = {
     "organisation": Organisation,
     "portfolio": Portfolio,
@@ -75,7 +77,7 @@ def read_yaml(path: Path, *, model: type[M]) -> M:
         With all that is wrong with the file in ``data["problems"]``.
     """
     document = read_document(path)
-    return _settled(_modelled(document, model), [document])
+    return _settled(_modelled(document, model=model), documents=[document])
 
 
 def load_organisation(root: Path, *, org: str) -> Organisation:
@@ -86,8 +88,8 @@ def load_organisation(root: Path, *, org: str) -> Organisation:
     ParameterError
         If it does not exist, or with all its problems.
     """
-    document = _organisation_document(root, org)
-    return _settled(_modelled(document, Organisation), [document])
+    document = _organisation_document(root, org=org)
+    return _settled(_modelled(document, model=Organisation), documents=[document])
 
 
 def load_portfolios(root: Path, *, org: str) -> dict[str, Portfolio]:
@@ -98,19 +100,11 @@ def load_portfolios(root: Path, *, org: str) -> dict[str, Portfolio]:
     ParameterError
         With the problems of all files at once, also those that only show against the organisation's values.
     """
-    base = _organisation_document(root, org)
-    documents: list[Document] = [base]
-    portfolios: dict[str, Portfolio] = {}
-    for path in sorted((_folder(root, org) / "portfolios").glob("*.yml")):
-        document = _read(root, path)
-        _same_name(document, path.stem)
-        portfolio = _modelled(document, Portfolio)
-        _laid_over(base, document)
-        documents.append(document)
-        if portfolio is not None:
-            portfolios[portfolio.id] = portfolio
-    _settled(base, documents)
-    return portfolios
+    base = _organisation_document(root, org=org)
+    documents = [_portfolio_document(path, root=root, base=base) for path in _portfolio_files(root, org=org)]
+    portfolios = [_modelled(document, model=Portfolio) for document in documents]
+    _raise_problems([base, *documents])
+    return {portfolio.id: portfolio for portfolio in portfolios if portfolio is not None}
 
 
 def settings_for(
@@ -134,26 +128,17 @@ def settings_for(
     ParameterError
         With the problems of all layers at once.
     """
-    base = _organisation_document(root, org)
-    documents = [base]
-    path = _folder(root, org) / "portfolios" / f"{portfolio}.yml"
-    layers = Document(base.file, values=base.values)
-    if portfolio is not None and re.match(ID_PATTERN, portfolio) and path.is_file():
-        document = _read(root, path)
-        _same_name(document, path.stem)
-        _modelled(document, Portfolio)
-        documents.append(document)
-        layers = _laid_over(base, document)
-    settings = _modelled(base, Organisation)
-    if portfolio is not None and not documents[1:] and not re.match(ID_PATTERN, portfolio):
+    base = _organisation_document(root, org=org)
+    files = [path for path in _portfolio_files(root, org=org) if path.stem == portfolio]
+    documents = [base, *(_portfolio_document(path, root=root, base=base) for path in files)]
+    if portfolio is not None and not re.match(ID_PATTERN, portfolio):
         base.complain(("portfolio",), value=portfolio, message="is no id", fix="use letters, digits and . _ -")
-    if not any(document.problems for document in documents):
-        top = _typed(overrides or {})
-        values = _merged(layers.values, top.values)
-        typed = Document(COMMAND_LINE if overrides else layers.file, values=values, problems=top.problems)
-        settings = _modelled(typed, Organisation)
-        documents.append(typed)
-    return _settled(settings, documents)
+    _modelled(base, model=Organisation)
+    top = _typed(overrides or {})
+    settled = not any(document.problems for document in (*documents, top))
+    below = _merged(base.values, above=_differences(documents[-1]) if files else {})
+    settings = _modelled(top, model=Organisation, values=_merged(below, above=top.values)) if settled else None
+    return _settled(settings, documents=[*documents, top])
 
 
 def load_reports(root: Path) -> Reports:
@@ -164,8 +149,8 @@ def load_reports(root: Path) -> Reports:
     ParameterError
         With all problems of ``parameters/reports.yml``.
     """
-    document = _read(root, root / "parameters" / "reports.yml")
-    return _settled(_modelled(document, Reports), [document])
+    document = _read(root / "parameters" / "reports.yml", root=root)
+    return _settled(_modelled(document, model=Reports), documents=[document])
 
 
 def load_mapping(root: Path, *, org: str, name: str) -> SourceMapping:
@@ -176,17 +161,17 @@ def load_mapping(root: Path, *, org: str, name: str) -> SourceMapping:
     ParameterError
         If there is none of that name (the message lists those that exist), or with all its problems.
     """
-    folder = _folder(root, org) / "sources"
+    folder = _folder(root, org=org) / "sources"
     path = folder / f"{name}.yml"
     known = sorted(found.stem for found in folder.glob("*.yml"))
     if name not in known:
-        raise _error([_nothing(f"parameters/{org}/sources", name, "mapping", known)])
-    document = _read(root, path)
-    return _settled(_modelled(document, SourceMapping), [document])
+        raise _error([_nothing(f"parameters/{org}/sources", name=name, what="mapping", known=known)])
+    document = _read(path, root=root)
+    return _settled(_modelled(document, model=SourceMapping), documents=[document])
 
 
 def schemas() -> dict[str, str]:
-    """Return the JSON Schema of every kind of parameter file: file name → text, as it stands in ``parameters/schemas``."""
+    """Return the JSON Schema of every kind of parameter file: file name → text, as in ``parameters/schemas``."""
     return {
         f"{name}.json": json.dumps(model.model_json_schema(by_alias=True), indent=2, ensure_ascii=False) + "\n"
         for name, model in SCHEMAS.items()
@@ -202,31 +187,56 @@ def write_schemas(root: Path) -> list[Path]:
     return [folder / name for name in schemas()]
 
 
-def _folder(root: Path, org: str) -> Path:
-    """Return the folder of an organisation; nothing can be spelt with an id that leaves ``parameters``."""
+def _folder(root: Path, *, org: str) -> Path:
+    """Return the folder of an organisation; no name can lead out of ``parameters``."""
     known = sorted(path.parent.name for path in (root / "parameters").glob("*/organisation.yml"))
     if org not in known or not re.match(ID_PATTERN, org):
-        raise _error([_nothing("parameters", org, "organisation", known)])
+        raise _error([_nothing("parameters", name=org, what="organisation", known=known)])
     return root / "parameters" / org
 
 
-def _nothing(where: str, name: str, what: str, known: Sequence[str]) -> Problem:
-    return Problem(
-        file=where, line=0, key="", value=name, message=f"no {what} of that name", fix=suggestion(name, known)
-    )
+def _nothing(where: str, *, name: str, what: str, known: Sequence[str]) -> Problem:
+    fix = suggestion(name, known=known)
+    return Problem(file=where, line=0, key="", value=name, message=f"no {what} of that name", fix=fix)
 
 
-def _read(root: Path, path: Path) -> Document:
+def _read(path: Path, *, root: Path) -> Document:
     return read_document(path, file=path.relative_to(root).as_posix())
 
 
-def _organisation_document(root: Path, org: str) -> Document:
-    document = _read(root, _folder(root, org) / "organisation.yml")
-    _same_name(document, org)
+def _organisation_document(root: Path, *, org: str) -> Document:
+    document = _read(_folder(root, org=org) / "organisation.yml", root=root)
+    _check_name(document, name=org)
     return document
 
 
-def _same_name(document: Document, name: str) -> None:
+def _portfolio_files(root: Path, *, org: str) -> list[Path]:
+    return sorted((_folder(root, org=org) / "portfolios").glob("*.yml"))
+
+
+def _portfolio_document(path: Path, *, root: Path, base: Document) -> Document:
+    """Return one portfolio's file; what is wrong with its values over the organisation's is its own problem."""
+    document = _read(path, root=root)
+    _check_name(document, name=path.stem)
+    _modelled(document, model=Portfolio)
+    if not document.problems:
+        differences = _differences(document)
+        over = Document(document.file, lines=document.lines)
+        _modelled(over, model=Organisation, values=_merged(base.values, above=differences))
+        document.problems += [problem for problem in over.problems if _speaks_of(problem, differences=differences)]
+    return document
+
+
+def _speaks_of(problem: Problem, *, differences: Mapping[str, Any]) -> bool:
+    group, _, key = problem["key"].partition(".")
+    return group in differences and (not key or key in differences[group])
+
+
+def _differences(document: Document) -> dict[str, Any]:
+    return {key: document.values[key] for key in DIFFERING if key in document.values}
+
+
+def _check_name(document: Document, *, name: str) -> None:
     """Complain of an id that is not the name of its file or folder: two names for one thing get mixed up."""
     if document.values.get("id", name) != name:
         document.complain(
@@ -237,25 +247,13 @@ def _same_name(document: Document, name: str) -> None:
         )
 
 
-def _modelled(document: Document, model: type[M]) -> M | None:
-    """Return the model of a document; its faults become problems of the document."""
+def _modelled(document: Document, *, model: type[M], values: Mapping[str, Any] | None = None) -> M | None:
+    """Return the model of a document, or of values that end in it; its faults become problems of the document."""
     try:
-        return model.model_validate(document.values)
+        return model.model_validate(document.values if values is None else values)
     except ValidationError as error:
-        explain(document, model, error)
+        explain(document, model=model, error=error)
         return None
-
-
-def _laid_over(base: Document, document: Document) -> Document:
-    """Return the organisation with one portfolio's differences; what is wrong with these is a problem of the portfolio."""
-    differences = {key: document.values[key] for key in ("thresholds", "risk") if key in document.values}
-    merged = Document(document.file, values=_merged(base.values, differences), lines=document.lines)
-    known = len(document.problems)
-    _modelled(merged, Organisation)
-    mine = [p for p in merged.problems if p["key"].split(".")[0] in differences and p not in document.problems]
-    if known == 0:
-        document.problems.extend(mine)
-    return merged
 
 
 def _typed(overrides: Mapping[str, str]) -> Document:
@@ -263,10 +261,8 @@ def _typed(overrides: Mapping[str, str]) -> Document:
     document = Document(COMMAND_LINE)
     for key, text in overrides.items():
         *above, last = key.split(".")
-        if secret_like(last, text):
-            document.complain(
-                (key,), message="looks like a secret", fix="write a reference to the environment: env:NAME"
-            )
+        if secret_like(last, value=text):
+            document.complain((key,), message="looks like a secret", fix=REFERENCE_FIX)
         if key == "id":
             document.complain((key,), value=text, message="an organisation's id cannot be overridden", fix="use --org")
         level = document.values
@@ -280,26 +276,31 @@ def _typed(overrides: Mapping[str, str]) -> Document:
     return document
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(below: Mapping[str, Any], *, above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         nested = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if nested else value
+        merged[key] = _merged(merged[key], above=value) if nested else value
     return merged
 
 
-def _settled(result: M | Any, documents: Sequence[Document]) -> Any:
+def _settled(result: M | None, *, documents: Sequence[Document]) -> M:
     """Return the result, or raise with the problems of all documents."""
+    _raise_problems(documents)
+    assert result is not None, "no result, and nobody says why"
+    return result
+
+
+def _raise_problems(documents: Sequence[Document]) -> None:
     problems = [problem for document in documents for problem in document.problems]
     if problems:
         raise _error(problems)
-    return result
 
 
 def _error(problems: list[Problem]) -> ParameterError:
     lines = [_line(problem) for problem in problems]
-    more = "" if len(lines) == 1 else f"{len(lines)} problems in the parameters:\n  "
-    return ParameterError(more + "\n  ".join(lines), problems=problems)
+    head = "" if len(lines) == 1 else f"{len(lines)} problems in the parameters:\n  "
+    return ParameterError(head + "\n  ".join(lines), problems=problems)
 
 
 def _line(problem: Problem) -> str:

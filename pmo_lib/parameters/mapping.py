@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from string import Formatter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -24,7 +25,7 @@ from pmo_lib.contracts.tables import TABLES
 from pmo_lib.parameters.models import Identifier, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -287,12 +288,16 @@ class Sheet(Model):
         return self
 
 
-def _columns(cells: Any, besides: str = "") -> Iterator[str]:
+def _columns(cells: Iterable[Cell], *, besides: str = "") -> Iterator[str]:
     for cell in cells:
         if cell.column is not None and cell.column != besides:
             yield cell.column
         if cell.unless:
             yield cell.unless.column
+
+
+def _unknown_variables(texts: Iterable[str], *, known: set[str]) -> set[str]:
+    return {name for text in texts for _, name, _, _ in Formatter().parse(text) if name is not None} - known
 
 
 class Parent(Model):
@@ -335,9 +340,25 @@ class Mapping(Model):
     @model_validator(mode="after")
     def _value_maps_exist(self) -> Mapping:
         cells = [cell for sheet in self.sheets for rows in sheet.rows for cell in sheet.cells(rows).values()]
-        for cell in cells:
-            if isinstance(cell.values, str) and cell.values not in self.formats.values:
-                raise ValueError(f"there is no value map {cell.values}: add it under formats, values")
+        named = {cell.values for cell in cells if isinstance(cell.values, str)}
+        if unknown := sorted(named - set(self.formats.values)):
+            raise ValueError(f"there is no value map {', '.join(unknown)}: add it under formats, values")
+        return self
+
+    @model_validator(mode="after")
+    def _variables_exist(self) -> Mapping:
+        files = self.files
+        known = {*re.compile(files.pattern).groupindex, *files.set}
+        texts = [files.status_date or "", *(each.status_date or "" for each in files.exceptions)]
+        wrong = _unknown_variables(texts, known=known)
+        for sheet in self.sheets:
+            wrong |= _unknown_variables((check.sign for check in sheet.checks), known=known)
+            for rows in sheet.rows:
+                groups = re.compile(rows.unpivot.pattern).groupindex if rows.unpivot else ()
+                constants = (cell.constant or "" for cell in sheet.cells(rows).values())
+                wrong |= _unknown_variables(constants, known={*known, *groups})
+        if wrong:
+            raise ValueError(f"unknown variables {', '.join(sorted(wrong))}: name them in files, pattern or set")
         return self
 
     def values_of(self, cell: Cell) -> dict[str, str]:

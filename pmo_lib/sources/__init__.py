@@ -1,1 +1,4 @@
-"""Files in, raw cells with their positions out; nothing is interpreted here."""
+"""Files in, raw cells with their positions out; nothing is interpreted here.
+
+Inside: ``files`` (may it be opened?), ``grid`` (what comes out) < ``delimited``, ``columnar``, ``excel`` < ``read``.
+"""

@@ -37,21 +37,22 @@ def read_delimited(path: Path, *, encodings: Sequence[str] = ENCODINGS, delimite
     SourceError
         If no encoding fits, or quotes are not closed.
     """
-    text = _decoded(path, encodings)
+    text = _decoded(path, encodings=encodings)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or _delimiter(text), strict=True)
     rows: list[list[Raw]] = []
     try:
         rows.extend(list(row) for row in reader)
     except csv.Error as error:
         raise SourceError(
-            f"{path.name}, line {reader.line_num}: {error}", fix="check the quotes of that line, or export the file again"
+            f"{path.name}, line {reader.line_num}: {error}",
+            fix="check the quotes of that line, or export the file again",
         ) from error
     if sum(map(len, rows)) > MOST_CELLS:
         raise SourceError(f"{path.name}: more than {MOST_CELLS:,} cells", fix="split the return")
     return Grid(path.name, "", padded(rows))
 
 
-def _decoded(path: Path, encodings: Sequence[str]) -> str:
+def _decoded(path: Path, *, encodings: Sequence[str]) -> str:
     content = path.read_bytes()
     tried = []
     for encoding in encodings:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SHEET = re.compile(r"<(?:\w+:)?sheet\b([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\b([^>]*)>")
 _ATTRIBUTE = re.compile(r'([\w:]+)="([^"]*)"')
-_CELL = re.compile(rb'<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)', re.DOTALL)
+_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]*)</")
 _PLACE = re.compile(r"^([A-Z]{1,3})(\d{1,7})$")
@@ -42,20 +42,22 @@ def read_workbook(path: Path) -> list[Grid]:
         faults = _faults(path)
         workbook = CalamineWorkbook.from_path(str(path))
         sheets = [meta.name for meta in workbook.sheets_metadata if meta.typ == SheetTypeEnum.WorkSheet]
-        return [_grid(workbook, path, name, faults.get(name, {})) for name in sheets]
+        return [_grid(workbook, path=path, name=name, faults=faults.get(name, {})) for name in sheets]
     except PasswordError as error:
         raise SourceError(f"{path.name}: is encrypted", fix="save it without a password") from error
     except (CalamineError, ZipError, XmlError, zipfile.BadZipFile, OSError) as error:
         raise SourceError(f"{path.name}: the workbook is damaged ({error})", fix="open it and save it again") from error
 
 
-def _grid(workbook: CalamineWorkbook, path: Path, name: str, faults: dict[tuple[int, int], str]) -> Grid:
+def _grid(workbook: CalamineWorkbook, *, path: Path, name: str, faults: dict[tuple[int, int], str]) -> Grid:
     sheet = workbook.get_sheet_by_name(name)
     if sheet.total_height * sheet.total_width > MOST_CELLS:
         raise SourceError(
             f"{path.name}, sheet {name}: more than {MOST_CELLS:,} cells", fix="delete rows and columns that are empty"
         )
-    rows: list[list[Raw]] = [[None if raw == "" else raw for raw in row] for row in sheet.to_python(skip_empty_area=False)]
+    rows: list[list[Raw]] = [
+        [None if raw == "" else raw for raw in row] for row in sheet.to_python(skip_empty_area=False)
+    ]
     height = 1 + max((row for row, _ in faults), default=-1)
     width = 1 + max((column for _, column in faults), default=-1)
     rows += [[None] * width for _ in range(height - len(rows))]
@@ -69,11 +71,13 @@ def _faults(path: Path) -> dict[str, dict[tuple[int, int], str]]:
     with zipfile.ZipFile(path) as package:
         names = set(package.namelist())
         return {
-            sheet: _faults_in(package.read(part)) for sheet, part in _parts(package, names).items() if part in names
+            sheet: _faults_in(package.read(part))
+            for sheet, part in _parts(package, names=names).items()
+            if part in names
         }
 
 
-def _parts(package: zipfile.ZipFile, names: set[str]) -> dict[str, str]:
+def _parts(package: zipfile.ZipFile, *, names: set[str]) -> dict[str, str]:
     """Return the part of the package that holds each sheet."""
     relations = "xl/_rels/workbook.xml.rels"
     if relations not in names:

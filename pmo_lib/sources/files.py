@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Kind = Literal["workbook", "text", "parquet"]
-SUFFIXES: dict[str, Kind] = {".xlsx": "workbook", ".xlsm": "workbook", ".csv": "text", ".tsv": "text", ".parquet": "parquet"}
+SUFFIXES: dict[str, Kind] = {
+    ".xlsx": "workbook",
+    ".xlsm": "workbook",
+    ".csv": "text",
+    ".tsv": "text",
+    ".parquet": "parquet",
+}
 
 MOST_BYTES = 512 * 2**20  # largest file that is read
 MOST_EXPANDED = 256 * 2**20  # largest sum of a workbook's parts, expanded
@@ -24,7 +30,17 @@ MOST_PARTS = 5_000
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file that was read: ``name`` (without folder), ``sha256`` of its bytes, ``size`` in bytes, and where it lay."""
+    """One file that was read.
+
+    Attributes
+    ----------
+    name
+        Its name inside the folder that was handed in.
+    sha256, size
+        Of its bytes.
+    path
+        Where it lay.
+    """
 
     name: str
     sha256: str
@@ -53,7 +69,7 @@ def kind_of(path: Path) -> Kind:
         raise SourceError(f"{name}: {size:,} bytes are more than {MOST_BYTES:,}", fix="split the return")
     with path.open("rb") as stream:
         head = stream.read(8192)
-    found = _kind_of_bytes(name, head)
+    found = _kind_of_bytes(head, name=name)
     if found != claimed:
         raise SourceError(
             f"{name}: the name says {claimed}, the bytes say {found}", fix="save it again under the right kind"
@@ -75,7 +91,9 @@ def describe(path: Path) -> SourceFile:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise SourceError(f"{path.name}: cannot be read ({error.strerror})", fix="check the path and its rights") from error
+        raise SourceError(
+            f"{path.name}: cannot be read ({error.strerror})", fix="check the path and its rights"
+        ) from error
     return SourceFile(path.name, digest, path.stat().st_size, path)
 
 
@@ -92,24 +110,26 @@ def check_package(path: Path) -> None:
         with zipfile.ZipFile(path) as package:
             parts = package.infolist()
             expanded = sum(part.file_size for part in parts)
-            tight = [p for p in parts if p.file_size > LARGE_PART and p.file_size > MOST_RATIO * max(p.compress_size, 1)]
+            tight = [
+                p for p in parts if p.file_size > LARGE_PART and p.file_size > MOST_RATIO * max(p.compress_size, 1)
+            ]
             if len(parts) > MOST_PARTS or expanded > MOST_EXPANDED or tight:
                 raise SourceError(
                     f"{name}: {len(parts)} parts expand to {expanded:,} bytes from {path.stat().st_size:,}",
-                    fix=f"a return stays below {MOST_EXPANDED:,} bytes: delete empty rows and columns that carry formats",
+                    fix=f"a return stays below {MOST_EXPANDED:,} bytes: delete empty rows and columns with formats",
                 )
             if any(part.flag_bits & 1 for part in parts):
                 raise SourceError(f"{name}: is encrypted", fix="save it without a password")
             if "xl/workbook.xml" not in package.namelist():
                 raise SourceError(f"{name}: is a zip file and no workbook", fix="save it as .xlsx")
             damaged = package.testzip()
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, RuntimeError, EOFError, OSError) as error:
         raise SourceError(f"{name}: the workbook is damaged ({error})", fix="open it and save it again") from error
     if damaged:
         raise SourceError(f"{name}: the workbook is damaged in {damaged}", fix="open it and save it again")
 
 
-def _kind_of_bytes(name: str, head: bytes) -> Kind:
+def _kind_of_bytes(head: bytes, *, name: str) -> Kind:
     if head.startswith(b"PK\x03\x04"):
         return "workbook"
     if head.startswith(b"PAR1"):

@@ -64,10 +64,10 @@ def column_letters(column: int) -> str:
     return letters
 
 
-def cell_name(row: int, column: int) -> str:
+def cell_name(row: int, *, column: int) -> str:
     """Return the A1 name of a cell; row and column count from 0.
 
-    >>> cell_name(0, 0), cell_name(23, 5)
+    >>> cell_name(0, column=0), cell_name(23, column=5)
     ('A1', 'F24')
     """
     return f"{column_letters(column)}{row + 1}"
@@ -76,7 +76,7 @@ def cell_name(row: int, column: int) -> str:
 def is_blank(raw: Raw) -> bool:
     """Tell whether a cell holds nothing that a reader could see.
 
-    >>> is_blank(None), is_blank("\\N{NO-BREAK SPACE}"), is_blank(0)
+    >>> is_blank(None), is_blank("  "), is_blank(0)
     (True, True, False)
     """
     return raw is None or (isinstance(raw, str) and not raw.strip())

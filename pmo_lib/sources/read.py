@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pmo_lib.sources.columnar import read_parquet
 from pmo_lib.sources.delimited import ENCODINGS, read_delimited
+from pmo_lib.sources.excel import read_workbook
 from pmo_lib.sources.files import kind_of
 
 if TYPE_CHECKING:
@@ -33,9 +35,5 @@ def read_grids(path: Path, *, encodings: Sequence[str] = ENCODINGS, delimiter: s
     if kind == "text":
         return [read_delimited(path, encodings=encodings, delimiter=delimiter)]
     if kind == "parquet":
-        from pmo_lib.sources.columnar import read_parquet
-
         return [read_parquet(path)]
-    from pmo_lib.sources.excel import read_workbook
-
     return read_workbook(path)

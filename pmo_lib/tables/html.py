@@ -131,7 +131,8 @@ def _cells(
 ) -> Iterator[Markup]:
     for place, (column, writer) in enumerate(zip(columns, writers, strict=True)):
         value = record.get(column.name)
-        text = writer(value) if not _is_null(value) or column.form == "rating" else _null(record, column=column)
+        wordless = column.form == "rating" and not column.reason
+        text = writer(value) if wordless or not _is_null(value) else _null(record, column=column)
         if place == 0:
             yield Markup('<th scope="row">{}</th>').format(text)
         elif column.form in NUMERIC:

@@ -1,0 +1,140 @@
+"""Figures of dates: finishes, baselines, milestone trends."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from pmo_lib.figures.labels import Rows, framed, wrapped
+from pmo_lib.theme import ACCENT, FALL, HOLD, MUTED, RISE, SERIES, counted, day, month, number
+
+MOST_ROWS = 40
+
+
+def finishes_bars(moved: pd.DataFrame) -> go.Figure:
+    """Draw by how many days each finish moved; where none did, all that could be compared stand at zero.
+
+    See ``metrics.schedule.finishes``.
+    """
+    days = moved["moved_days"].astype("float64")
+    chosen = moved[days.notna() & days.ne(0)]
+    shown = (chosen if len(chosen) else moved).head(MOST_ROWS)
+    values = shown["moved_days"].astype("float64").fillna(0.0).tolist()
+    rows = Rows.of(shown["name"])
+    figure = go.Figure(
+        go.Bar(
+            orientation="h", x=values, y=rows.places(), width=rows.thickness, textposition="outside", cliponaxis=False,
+            text=[_moved_text(value) for value in shown["moved_days"]],
+            marker_color=[RISE if value > 0 else FALL for value in values],
+            customdata=[wrapped(name, width=60) for name in shown["name"]],
+            hovertemplate="%{customdata}: %{x} days<extra></extra>",
+        )
+    )  # fmt: skip
+    low, high = min(0.0, *values), max(0.0, *values)
+    room = 0.22 * ((high - low) or 1.0)
+    compared = counted(int(days.notna().sum()), noun="project")
+    since = month(moved["since"].iloc[0])
+    head = f"The {moved['basis'].iloc[0]} moved in {len(chosen)} of {compared} since {since}" + _cut(len(chosen))
+    figure.update_layout(**framed(head, inner=rows.height), yaxis=rows.axis())
+    figure.update_xaxes(title_text="days, + is later", range=[low - room * (low < 0), high + room], nticks=5)
+    return figure
+
+
+def spread_bars(counts: pd.DataFrame) -> go.Figure:
+    """Draw how many finishes moved how far; see ``metrics.schedule.spread``."""
+    rows = Rows.of(counts["bin"])
+    figure = go.Figure(
+        go.Bar(
+            orientation="h", x=counts["projects"].tolist(), y=rows.places(), width=rows.thickness,
+            marker_color=[_bin_colour(name) for name in counts["bin"]],
+            text=counts["projects"].tolist(), textposition="outside", cliponaxis=False,
+            hovertemplate="%{x} projects<extra></extra>",
+        )
+    )  # fmt: skip
+    head = f"How far the {counts['basis'].iloc[0]} moved since {month(counts['since'].iloc[0])}"
+    figure.update_layout(**framed(head, inner=rows.height), yaxis=rows.axis())
+    figure.update_xaxes(title_text="projects", range=[0, float(counts["projects"].max()) * 1.15 or 1])
+    return figure
+
+
+def variance_ranges(variance: pd.DataFrame) -> go.Figure:
+    """Draw original and current baseline finish and the expected one, project by project.
+
+    See ``metrics.baselines.variance``; projects without a baseline or a forecast stand in the table only.
+    """
+    drawn = variance[variance["original_finish_on"].notna() & variance["finish_on"].notna()]
+    shown = (drawn if len(drawn) else variance).head(MOST_ROWS)
+    rows = Rows.of(shown["name"])
+    figure = go.Figure(_spans(shown, rows=rows))
+    for column, name, look in (
+        ("original_finish_on", "original baseline", {"symbol": "circle-open", "color": MUTED, "size": 13}),
+        ("current_finish_on", "current baseline", {"symbol": "line-ns-open", "color": ACCENT, "size": 15}),
+        ("finish_on", "forecast or actual", {"symbol": "circle", "color": RISE, "size": 10}),
+    ):
+        told = [f"{wrapped(label)}: {day(date)}" for label, date in zip(shown["name"], shown[column], strict=True)]
+        figure.add_trace(
+            go.Scatter(
+                x=list(shown[column]), y=rows.places(), mode="markers", name=name, marker=look | {"line": {"width": 3}},
+                customdata=told, hovertemplate=f"%{{customdata}} ({name})<extra></extra>",
+            )
+        )  # fmt: skip
+    late = int(drawn["original_days"].astype("float64").gt(0).sum())
+    head = f"{late} of {counted(len(drawn), noun='project')} later than the original baseline" + _cut(len(drawn))
+    figure.update_layout(**framed(head, inner=rows.height, below=90), yaxis=rows.axis())
+    figure.update_xaxes(type="date", nticks=5)
+    return figure
+
+
+def trend_lines(trend: pd.DataFrame) -> go.Figure:
+    """Draw the reported date of each milestone over the reports; see ``metrics.milestones.trend``."""
+    figure = go.Figure()
+    ends = [trend["status_date"].min(), trend["status_date"].max()]
+    figure.add_trace(
+        go.Scatter(
+            x=ends, y=ends, mode="lines", name="the day of the report itself", hoverinfo="skip",
+            line={"color": HOLD, "dash": "dot"},
+        )
+    )  # fmt: skip
+    for rank, rows in trend.groupby("rank"):
+        colour = SERIES[(int(str(rank)) - 1) % len(SERIES)]
+        figure.add_trace(
+            go.Scatter(
+                x=list(rows["status_date"]), y=list(rows["expected_on"]), mode="lines+markers",
+                name=wrapped(f"{rank}  {rows['label'].iloc[0]}", width=44),
+                line={"color": colour, "dash": "solid" if int(str(rank)) <= len(SERIES) else "dash"},
+                marker={"size": 9, "symbol": ["star" if met else "circle" for met in rows["met"]]},
+                hovertemplate="reported %{x|%d %b %Y}: %{y|%d %b %Y}<extra></extra>",
+            )
+        )  # fmt: skip
+    ranks = int(trend["rank"].nunique())
+    head = f"Milestone trend: {counted(ranks, noun='milestone')}; a rising line slips"
+    figure.update_layout(**framed(head, inner=340, below=100 + 38 * ranks))
+    figure.update_layout(legend_orientation="v")
+    figure.update_xaxes(type="date", title_text="date of the report", nticks=5)
+    figure.update_yaxes(type="date", title_text="date it gave")
+    return figure
+
+
+def _cut(rows: int) -> str:
+    return f" (the first {MOST_ROWS} are drawn)" if rows > MOST_ROWS else ""
+
+
+def _moved_text(days: float | None) -> str:
+    return "not comparable" if pd.isna(days) else number(days, signed=True)
+
+
+def _bin_colour(name: str) -> str:
+    if name.startswith("later"):
+        return RISE
+    return FALL if name.startswith("earlier") else ACCENT if name == "unchanged" else HOLD
+
+
+def _spans(shown: pd.DataFrame, *, rows: Rows) -> go.Scatter:
+    x: list[object] = []
+    y: list[float | None] = []
+    for place, start, end in zip(rows.places(), shown["original_finish_on"], shown["finish_on"], strict=True):
+        x += [start, end, None]
+        y += [place, place, None]
+    return go.Scatter(
+        x=x, y=y, mode="lines", line={"color": HOLD, "width": 3}, hoverinfo="skip", showlegend=False, name="span"
+    )

@@ -1,0 +1,143 @@
+"""The figures that the financial outlook publishes, by name: what a roll-up adds up and an auditor looks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pmo_lib.metrics.accounts import SHOWN
+from pmo_lib.metrics.bridge import FIRST
+from pmo_lib.metrics.money import minor_units
+from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, PUBLISHED, REBASED, WITHDRAWN
+from pmo_lib.theme import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
+RUN_OF_YEARS = 4
+NO_FINANCE = "no finance returned for this year"
+REASON_OF = {
+    "plan": "plan_reason", "budget": "plan_reason", "outlook": "outlook_reason", "variance": "variance_reason",
+    "previous_outlook": "previous_reason", "movement": "previous_reason", "accruals": "none_reason",
+    "commitments": "none_reason",
+}  # fmt: skip
+# In the order of the tiles.
+LABELS = {
+    "outlook": "Outlook of the year",
+    "variance": "Under (+) or over (−) budget",
+    "movement": "Outlook, change since the last report",
+    "in_year_variance_share": "Outlook against plan",
+    "whole_life_cost": "Whole-life cost",
+}
+Row = tuple[str, Any, str, str]
+
+
+def headline(
+    levels: pd.DataFrame,
+    *,
+    rates: pd.DataFrame,
+    in_year: pd.DataFrame,
+    underspends: pd.DataFrame,
+    whole_life: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the published figures, the most telling first.
+
+    Parameters
+    ----------
+    levels, rates
+        Results of :mod:`pmo_lib.metrics.outlook`.
+    in_year, whole_life
+        Results of :mod:`pmo_lib.metrics.cost`; sums of these tables' columns.
+    underspends
+        Those of this report's fiscal year.
+
+    Returns
+    -------
+    DataFrame
+        ``name, value, unit, reason, label, movement``; a null value has a reason.
+    """
+    rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(underspends)]
+    named = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
+    table = pd.concat([named, rates[named.columns]], ignore_index=True) if len(rates) else named
+    table["value"] = table["value"].astype("float64")
+    reason = table["reason"].where(table["value"].isna())
+    rank = table["name"].map({name: place for place, name in enumerate(LABELS)}).fillna(len(LABELS))
+    labels = table["name"].map(LABELS).fillna(table["name"].str.replace("_", " "))
+    notes = table["name"].map(_notes(levels, in_year=in_year, whole_life=whole_life)).fillna("")
+    table = table.assign(reason=reason, label=labels, movement=notes, rank=rank)
+    return table.sort_values("rank", kind="stable")[FIGURE_COLUMNS].reset_index(drop=True)
+
+
+def _outlook(levels: pd.DataFrame) -> Iterator[Row]:
+    if levels.empty:
+        yield from ((part, None, "money", NO_FINANCE) for part in SHOWN)
+        return
+    total = levels.iloc[0]
+    for part in SHOWN:
+        yield part, total[part], str(total["currency"]), total[REASON_OF.get(part, "months_reason")]
+    yield "projects_with_variance", total["projects_paired"], "projects", ""
+
+
+def _whole_life(rows: pd.DataFrame) -> Iterator[Row]:
+    """Yield totals and causes; the causes are null where there is no report before."""
+    currency = str(rows["currency"].iloc[0] or "money") if len(rows) else "money"
+    known = rows["now"].notna()
+    now = _sum(rows["now"]) if known.any() else None
+    yield "whole_life_cost", now, currency, "no project has a single published whole-life cost"
+    yield "projects_with_whole_life_cost", int(known.sum()), "projects", ""
+    first = rows.empty or rows["cause"].eq(FIRST).all()
+    before = None if first or rows["before"].isna().all() else _sum(rows["before"])
+    yield "whole_life_cost_before", before, currency, "no report before, or no figure in it"
+    for cause in (LEFT, MOVED_OUT, WITHDRAWN, REBASED, PUBLISHED, MOVED_IN, JOINED):
+        moved = cause in (MOVED_IN, MOVED_OUT)
+        amounts = (
+            rows.loc[rows["cause"].eq(cause), "moved_amount"]
+            if moved
+            else (rows.loc[rows["since_cause"].eq(cause), "since_amount"])
+        )
+        name = f"whole_life_{cause.replace(' ', '_').replace('-', '_')}"
+        yield name, None if first else _sum(amounts), currency, "there is no earlier report to compare with"
+
+
+def _in_year(rows: pd.DataFrame) -> Iterator[Row]:
+    both = rows[rows["paired"].astype(bool)]
+    currency = str(both["currency"].iloc[0]) if len(both) else "money"
+    plan = _sum(both["plan"])
+    share = round(_sum(both["variance"]) / plan, 6) if plan > 0 else None
+    yield "in_year_variance_share", share, "share", "no project has both a plan above 0 and an outlook"
+    for name in ("plan", "outlook", "variance"):
+        value = _sum(both[name]) if len(both) else None
+        yield f"in_year_{name}", value, currency, "no project has both a plan and an outlook"
+    yield "in_year_projects", len(both), "projects", ""
+    long = rows[rows["years_known"].ge(RUN_OF_YEARS)]
+    yield "projects_known_four_years", len(long), "projects", ""
+    yield "projects_under_four_years", int(long["years_under"].ge(RUN_OF_YEARS).sum()), "projects", ""
+
+
+def _underspends(rows: pd.DataFrame) -> Iterator[Row]:
+    dated = rows[rows["moved_days"].notna()]
+    yield "underspends", len(rows), "projects", ""
+    yield "underspends_dated", len(dated), "projects", ""
+    yield "underspends_end_kept", int(dated["kept"].sum()), "projects", ""
+
+
+def _notes(levels: pd.DataFrame, *, in_year: pd.DataFrame, whole_life: pd.DataFrame) -> dict[str, str]:
+    """Say under a tile how many projects are behind its figure."""
+    paired = int(in_year["paired"].sum())
+    costed = int(whole_life["now"].notna().sum())
+    here = int((~whole_life["cause"].isin([LEFT, MOVED_OUT])).sum())
+    notes = {
+        "whole_life_cost": f"{costed} of {counted(here, noun='project')} with a figure",
+        "in_year_variance_share": f"{paired} of {counted(len(in_year), noun='project')} with both",
+    }
+    if len(levels):
+        total = levels.iloc[0]
+        notes["variance"] = f"{total['projects_paired']} of {counted(int(total['projects']), noun='project')} with both"
+        notes["outlook"] = f"fiscal year {total['year']}" + (", provisional" if total["provisional"] else "")
+    return notes
+
+
+def _sum(amounts: pd.Series) -> float:
+    return int(minor_units(amounts).fillna(0).sum()) / 100

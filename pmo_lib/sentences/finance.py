@@ -1,0 +1,218 @@
+"""Sentences of the financial outlook, written by rule: same figures, same words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pmo_lib.theme import counted, money, month, share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+RUN = 4
+CAUSES = {
+    "left": "left", "moved out": "moved out", "withheld or range": "have no single figure any more",
+    "re-based": "re-based", "newly published": "newly published", "moved in": "moved in", "joined": "joined",
+}  # fmt: skip
+
+
+def levels_sentence(levels: pd.DataFrame) -> str:
+    """Say how the year will end, what is behind it, and that the levels reconcile; see ``metrics.outlook.levels``."""
+    total = levels.iloc[0]
+    said = [_verdict(total), _coverage(total), _basis(total), _reconciled(levels)]
+    return " ".join(part for part in said if part)
+
+
+def phased_sentence(phased: pd.DataFrame) -> str:
+    """Say how far spending is ahead of or behind the plan to date; see ``metrics.outlook.phased``."""
+    closed = phased[phased["closed"]]
+    last = phased.iloc[-1]
+    whole = f"the outlook for the year is {_money(last, 'outlook_cumulative')}"
+    if closed.empty:
+        return f"No month of the year has actuals yet; {whole}."
+    now = closed.iloc[-1]
+    gap = now["outlook_cumulative"] - now["plan_cumulative"]
+    planned = f", {_apart(gap, currency=now['currency'])} the plan to date" if pd.notna(gap) else ""
+    said = (
+        f"To {month(now['month'])} {_money(now, 'outlook_cumulative')} was spent, accruals included{planned}; {whole}."
+    )
+    if last["not_phased"]:
+        said += f" {_money(last, 'not_phased')} of it is known for the year only and not in the chart."
+    return said + (" Provisional: the last month has no actuals yet." if last["provisional"] else "")
+
+
+def run_rates_sentence(rates: pd.DataFrame) -> str:
+    """Compare the spending a month so far with what the budget leaves; see ``metrics.outlook.run_rates``."""
+    told = {str(row["name"]): row for row in rates.to_dict("records")}
+    so_far, needed, whole = (told[name] for name in ("run_rate", "required_run_rate", "run_rate_outlook"))
+    if pd.isna(so_far["value"]):
+        return f"No run-rate: {so_far['reason']}."
+    said = f"Spending runs at {_value(so_far)} a month"
+    said += f", which makes {_value(whole)} in a year" if pd.notna(whole["value"]) else ""
+    if pd.isna(needed["value"]):
+        return f"{said}; what the budget leaves for each month to come is not computed: {needed['reason']}."
+    return f"{said}; the budget leaves {_value(needed)} for each month to come."
+
+
+def years_sentence(years: pd.DataFrame) -> str:
+    """Say how the last year stands against plan, and how often spending stayed below; see ``metrics.cost.years``."""
+    last = years.iloc[-1]
+    if not last["paired"]:
+        return f"In {last['year']} no project has both a plan and an outlook."
+    gap = _apart(last["variance"], currency=last["currency"])
+    said = (
+        f"In {last['year']} the outlook of {_money(last, 'outlook')} is {gap} the plan ({share(last['variance_share'], signed=True, decimals=1)}), "
+        f"over {last['paired']} of {counted(int(last['projects']), noun='project')}"
+    )
+    known = years[years["variance_share"].notna()]
+    below = int(known["variance_share"].lt(0).sum())
+    return f"{said}; spending was below plan in {below} of {counted(len(known), noun='year')}."
+
+
+def plan_bridge_sentence(steps: pd.DataFrame) -> str:
+    """Say what moved the year's outlook away from its plan; see ``metrics.outlook.plan_bridge``."""
+    first, last = steps.iloc[0], steps.iloc[-1]
+    changes = steps[steps["kind"].eq("project")]
+    gap = last["amount"] - first["amount"]
+    rows = counted(int(first["projects"]), noun="row")
+    said = f"The outlook is {_apart(gap, currency=first['currency'])} the plan of the {rows} with both"
+    if changes.empty:
+        return f"{said}; no project differs from its plan."
+    named = "; ".join(f"{row['step']} {_signed(row)}" for row in changes.head(2).to_dict("records"))
+    return f"{said}; the largest steps are {named}. The steps sum to the penny."
+
+
+def cause_bridge_sentence(steps: pd.DataFrame) -> str:
+    """Split the movement of a total by cause; see ``metrics.bridge.bridge_steps``."""
+    first, last = steps.iloc[0], steps.iloc[-1]
+    causes = steps[steps["kind"].eq("cause") & steps["amount"].ne(0)]
+    known = counted(int(first["valued"]), noun="project")
+    said = f"From {_money(first, 'amount')} ({known} with a figure) to {_money(last, 'amount')} ({last['valued']})"
+    if causes.empty:
+        return f"{said}: nothing moved."
+    parts = ", ".join(
+        f"{CAUSES.get(str(row['step']), row['step'])} {_signed(row)} ({row['projects']})"
+        for row in causes.to_dict("records")
+    )
+    rebased = money(
+        causes.loc[causes["step"].eq("re-based"), "amount"].sum(), currency=str(first["currency"]), signed=True
+    )
+    return f"{said}: {parts}. Only re-based is a change of cost like for like: {rebased}."
+
+
+def whole_life_sentence(rows: pd.DataFrame) -> str:
+    """Say which figure is compared, on which price base, and whose changed most; see ``metrics.cost.whole_life``."""
+    forecast = str(rows["basis"].iloc[0]).endswith("forecast")
+    base = str(rows["price_base"].iloc[0]) or "not stated by the source"
+    said = f"Compared is the {'forecast' if forecast else 'baseline (approved)'} whole-life cost; price base: {base}."
+    rebased = rows[rows["since_cause"].eq("re-based")]
+    if rebased.empty:
+        return said
+    largest = rebased.loc[rebased["since_amount"].abs().sort_values(kind="stable").index].iloc[-1]
+    up = int(rebased["since_amount"].gt(0).sum())
+    return (
+        f"{said} Of {counted(len(rebased), noun='re-based project')} {up} went up; the largest is {largest['name']} "
+        f"({money(largest['since_amount'], currency=str(largest['currency']), signed=True)})."
+    )
+
+
+def in_year_sentence(in_year: pd.DataFrame) -> str:
+    """Say how many projects spend below plan, and how many do so year after year; see ``metrics.cost.in_year``."""
+    known = in_year[in_year["variance_share"].notna()]
+    under, over = int(known["variance"].lt(0).sum()), int(known["variance"].gt(0).sum())
+    said = f"{under} of {counted(len(known), noun='project')} with both figures below plan, {over} above"
+    silent = len(in_year) - int(in_year["paired"].sum())
+    if silent:
+        said += f"; {silent} without both figures"
+    long = in_year[in_year["years_known"].ge(RUN)]
+    if len(long):
+        habit = int(long["years_under"].ge(RUN).sum())
+        said += f"; of {len(long)} known for {RUN} years running, {habit} were below by more than the tolerance in all"
+    return said + "."
+
+
+def underspends_sentence(underspends: pd.DataFrame) -> str:
+    """Say how many large underspends left the promised end where it was; see ``metrics.cost.underspends``."""
+    known = underspends[underspends["moved_days"].notna()]
+    kept = int(known["kept"].sum())
+    said = f"{counted(len(underspends), noun='large underspend')} in the years reported"
+    if known.empty:
+        return f"{said}; none has end dates to compare."
+    return (
+        f"{said}; of {len(known)} with end dates to compare, {kept} kept or advanced the date: "
+        "less was spent than planned, and the same end or an earlier one is promised."
+    )
+
+
+def disclosure_sentence(trend: pd.DataFrame) -> str:
+    """Say how the share of published costs drifts; see ``metrics.cost.disclosure_trend``."""
+    first, last = trend.iloc[0], trend.iloc[-1]
+    projects, published = counted(int(last["projects"]), noun="project"), share(last["published_share"])
+    now = f"{last['published']} of {projects} ({published}) have a single published whole-life cost"
+    if len(trend) == 1:
+        return now + "."
+    drift = last["published_share"] - first["published_share"]
+    words = (
+        "as in" if abs(drift) < 0.005 else f"{'up' if drift > 0 else 'down'} from {share(first['published_share'])} in"
+    )
+    return f"{now}, {words} {month(first['period'])}."
+
+
+def _verdict(total: pd.Series) -> str:
+    year, currency = total["year"], str(total["currency"])
+    reference = "plan (no budget was returned)" if total["budget_basis"] == "plan" else "budget"
+    if pd.isna(total["outlook"]):
+        return f"No outlook for {year}: {total['outlook_reason']}."
+    said = f"Outlook for {year}: {_money(total, 'outlook')}"
+    if pd.isna(total["variance"]):
+        return f"{said}; not compared with a {reference}: {total['variance_reason']}."
+    side = "under" if total["variance"] >= 0 else "over"
+    return f"{said}, {money(abs(total['variance']), currency=currency)} {side} {reference}."
+
+
+def _coverage(total: pd.Series) -> str:
+    if not total["projects"]:
+        return ""
+    said = f"The variance covers {total['projects_paired']} of {counted(int(total['projects']), noun='project')}"
+    lacking = [
+        f"{money(total[f'unpaired_{part}'], currency=str(total['currency']))} of {part} without {other}"
+        for part, other in (("budget", "an outlook"), ("outlook", "a budget"))
+        if total[f"unpaired_{part}"]
+    ]
+    return f"{said}; left out: {' and '.join(lacking)}." if lacking else f"{said}."
+
+
+def _basis(total: pd.Series) -> str:
+    if total["basis"] == "annual":
+        return "The returns have figures of the year only and no actuals: the outlook is their forecast of the year."
+    said = f"Actuals to {month(str(total['closed_month']))}" if pd.notna(total["closed_month"]) else "No actuals yet"
+    if total["basis"] == "mixed":
+        said += "; some rows have figures of the year only"
+    return said + ("; provisional: the last month is not closed." if total["provisional"] else ".")
+
+
+def _reconciled(levels: pd.DataFrame) -> str:
+    below = ["programmes"] if levels["level"].eq("programme").any() else []
+    parts = " and of its ".join([*below, "projects"])
+    return f"The levels reconcile to the penny: the portfolio is the sum of its {parts}."
+
+
+def _money(row: pd.Series, column: str) -> str:
+    return money(row[column], currency=str(row["currency"]))
+
+
+def _signed(row: Mapping[Any, Any]) -> str:
+    return money(row["amount"], currency=str(row["currency"]), signed=True)
+
+
+def _value(row: Mapping[Any, Any]) -> str:
+    return money(row["value"], currency=str(row["unit"]))
+
+
+def _apart(gap: float, *, currency: object) -> str:
+    if not gap:
+        return "exactly"
+    return f"{money(abs(gap), currency=str(currency))} {'above' if gap > 0 else 'below'}"

@@ -1,0 +1,105 @@
+"""Sentences about dates, written by rule: same figures, same words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmo_lib.theme import counted, day, month, number, share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def finishes_sentence(moved: pd.DataFrame) -> str:
+    """Say how many finishes moved later and by how much; see ``metrics.schedule.finishes``."""
+    days = moved["moved_days"].dropna().astype("float64")
+    later, earlier = days[days > 0], int(days.lt(0).sum())
+    basis, since = moved["basis"].iloc[0], month(moved["since"].iloc[0])
+    compared = counted(len(days), noun="project")
+    text = f"The {basis} moved later since {since} in {len(later)} of {compared} that can be compared"
+    if len(later):
+        text += f", by a median of {number(later.median())} days"
+    lapsed = int(moved["flag"].str.contains("lapsed").sum())
+    said = [f"{text}; earlier in {earlier}."]
+    if lapsed:
+        said.append(f"{counted(lapsed, noun='date')} had lapsed: flagged in the table.")
+    return " ".join(said)
+
+
+def kept_sentence(record: pd.DataFrame) -> str:
+    """Say how many promises of the latest report were kept; see ``metrics.schedule.kept``."""
+    said = []
+    for kind, every in record.groupby("kind", sort=False):
+        rows = every[every["period"] == every["period"].max()]
+        told = ", ".join(f"{n} {outcome}" for n, outcome in zip(rows["promises"], rows["outcome"], strict=True))
+        said.append(f"{str(kind).capitalize()} due by {month(rows['period'].iloc[0])}: {told}.")
+    gone = record["outcome"].eq("left the data").any()
+    return " ".join(said) + (" A project that left the data has not thereby finished." if gone else "")
+
+
+def broken_sentence(lost: pd.DataFrame) -> str:
+    """Name the promise that is latest; see ``metrics.schedule.broken``."""
+    dated = lost[lost["late_days"].notna()]
+    if dated.empty:
+        return f"{counted(len(lost), noun='promise')} not met by the day."
+    worst = dated.sort_values("late_days", ascending=False, kind="stable").iloc[0]
+    what = worst["name"] if worst["item"] == worst["name"] else f"{worst['item']} of {worst['name']}"
+    late = f"{number(worst['late_days'])} days"
+    return f"{counted(len(lost), noun='promise')} not met by the day; furthest off: {what}, {late}."
+
+
+def variance_sentence(variance: pd.DataFrame) -> str:
+    """Set lateness against the original beside that against the current baseline; see ``metrics.baselines``."""
+    known = variance[variance["original_days"].notna()]
+    original, current = (known[column].astype("float64") for column in ("original_days", "current_days"))
+    without = int(variance["versions"].eq(0).sum())
+    text = (
+        f"{int(original.gt(0).sum())} of {counted(len(known), noun='project')} are late on the original finish, "
+        f"{int(current.gt(0).sum())} on the current one"
+    )
+    return text + (f"; {counted(without, noun='project')} returned no baseline." if without else ".")
+
+
+def rebaselines_sentence(changes: pd.DataFrame) -> str:
+    """Say how many re-baselines there were and how many are flagged; see ``metrics.baselines.rebaselines``."""
+    flagged = int(changes["flags"].ne("").sum())
+    near = int(changes["flags"].str.contains("breach").sum())
+    return (
+        f"{counted(len(changes), noun='re-baseline')} of {counted(changes['project_id'].nunique(), noun='project')}; "
+        f"{flagged} to look at, {near} within one period of a breach."
+    )
+
+
+def due_sentence(due: pd.DataFrame) -> str:
+    """Say how many milestones are due and overdue, and name the next; see ``metrics.milestones.due``."""
+    overdue = int(due["days_to_go"].lt(0).sum())
+    ahead = due[due["days_to_go"].ge(0)]
+    text = f"{counted(len(ahead), noun='milestone')} due soon, {overdue} overdue by their own forecast"
+    if len(ahead):
+        first = ahead.iloc[0]
+        text += f"; next: {first['milestone']} of {first['name']} on {day(first['forecast_on'])}"
+    return text + "."
+
+
+def slipping_sentence(slips: pd.DataFrame) -> str:
+    """Say how many are missed or at risk, and how many recede as fast as time; see ``metrics.milestones``."""
+    missed = int(slips["state"].eq("missed").sum())
+    fast = int(slips["slip_rate"].ge(1).sum())
+    first = slips.iloc[0]
+    return (
+        f"{missed} missed and {len(slips) - missed} at risk; the largest slip is {number(first['slip_days'])} days "
+        f"({first['milestone']} of {first['name']}). {fast} recede as fast as time passes, or faster."
+    )
+
+
+def spread_sentence(counts: pd.DataFrame) -> str:
+    """Say which share is unchanged and which cannot be computed; see ``metrics.schedule.spread``."""
+    total = int(counts["projects"].sum())
+    unchanged, unknown = (
+        int(counts.loc[counts["bin"] == name, "projects"].sum())
+        for name in ("unchanged", "no movement can be computed")
+    )
+    return (
+        f"Of {counted(total, noun='project')} {unchanged} ({share(unchanged / total)}) kept the date; "
+        f"for {unknown} no movement can be computed."
+    )

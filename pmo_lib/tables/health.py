@@ -1,0 +1,180 @@
+"""Tables of the health check: decisions, changes, ratings, disclosure, submissions, rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
+from pmo_lib.theme import counted, month
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SOURCE = Show("source_ref", "Source", "source")
+
+
+def decisions_table(decisions: pd.DataFrame) -> HtmlTable:
+    """Write the open decisions; see ``metrics.health.decisions_sought``."""
+    one_currency = decisions["currency"].nunique() <= 1
+    form: Form = "money" if one_currency else "number"
+    columns = [
+        Show("ask", "Decision sought", "prose"),
+        Show("name", "Project"),
+        Show("amount", "Amount", form, reason="amount_reason"),
+        *([] if one_currency else [Show("currency", "Currency")]),
+        Show("due_on", "Deadline", "day", reason="due_on_reason"),
+        Show("days_left", "Days left", "number", reason="due_on_reason"),
+        Show("cost_of_delay", "Cost of a month's delay", form, reason="cost_of_delay_reason"),
+        Show("decider", "Who decides", reason="decider_reason"),
+        Show("asked_before", "Earlier reports that asked", "number"),
+        SOURCE,
+    ]
+    return html_table(decisions, columns=columns, caption="Open decisions, the nearest deadline first")
+
+
+def changes_table(changed: pd.DataFrame) -> HtmlTable:
+    """Write what changed since the last report; see ``metrics.health.changes``."""
+    columns = [
+        Show("topic", "What"),
+        Show("change", "Change"),
+        Show("projects", "Projects", "number"),
+        Show("out_of", "Out of", "number", note="ratings and dates: comparable ones; membership: ours then or now"),
+        Show("named", "First by size", "prose"),
+    ]
+    return html_table(changed, columns=columns, caption=f"Changes since {month(changed['since'].iloc[0])}")
+
+
+def movers_table(moved: pd.DataFrame) -> HtmlTable:
+    """Write the ratings that moved; see ``metrics.ratings.movers``."""
+    columns = [
+        Show("name", "Project"),
+        Show("assessor_role", "Rater"),
+        Show("since", "Since", "month"),
+        Show("rating_before", "Before", "rating"),
+        Show("rating", "Now", "rating"),
+        Show("movement", "Movement"),
+        Show("rating_scale", "Scale"),
+        SOURCE,
+    ]
+    return html_table(moved, columns=columns, caption="Ratings that moved: same rater, same scale")
+
+
+def flows_table(counts: pd.DataFrame) -> HtmlTable:
+    """Write the transitions that occurred; see ``metrics.ratings.flows``."""
+    columns = [
+        Show("assessor_role", "Rater"),
+        Show("rating_scale", "Scale"),
+        Show("since", "Since", "month"),
+        Show("rating_before", "From", "rating"),
+        Show("rating", "To", "rating"),
+        Show("projects", "Projects", "number"),
+    ]
+    return html_table(counts[counts["projects"] > 0], columns=columns, caption="Transitions of ratings that occurred")
+
+
+def incomparable_table(apart: pd.DataFrame) -> HtmlTable:
+    """Write what cannot be compared, and why; see ``metrics.ratings.incomparable``."""
+    columns = [
+        Show("name", "Project"),
+        Show("assessor_role", "Rater"),
+        Show("since", "Since", "month"),
+        Show("rating_before", "Before", "rating", reason="none_before"),
+        Show("rating", "Now", "rating", reason="rating_reason"),
+        Show("note", "Why not", "prose"),
+        SOURCE,
+    ]
+    rows = apart.assign(none_before="none by this rater")
+    return html_table(rows, columns=columns, caption="Not comparable: never counted as better or worse")
+
+
+def side_by_side_table(wide: pd.DataFrame) -> HtmlTable:
+    """Write each project's ratings, raters side by side; see ``metrics.ratings.side_by_side``."""
+    raters = [name.removesuffix(": rating") for name in wide.columns if name.endswith(": rating")]
+    columns = [Show("name", "Project")]
+    for rater in raters:
+        columns += [
+            Show(f"{rater}: rating", f"{rater} now", "rating", reason=f"{rater}: reason"),
+            Show(f"{rater}: before", f"{rater} before", "rating", reason=f"{rater}: unrated"),
+            Show(f"{rater}: movement", "Movement"),
+        ]
+    unrated = {f"{rater}: unrated": "–" for rater in raters}
+    return html_table(wide.assign(**unrated), columns=[*columns, SOURCE], caption="Reported ratings, worst first")
+
+
+def counts_table(counts: pd.DataFrame) -> HtmlTable:
+    """Write counts and shares of ratings; see ``metrics.ratings.counts``."""
+    columns = [
+        Show("period", "Report", "month"),
+        Show("assessor_role", "Rater"),
+        Show("rating_scale", "Scale"),
+        Show("rating", "Rating"),
+        Show("projects", "Projects", "number"),
+        Show("share", "Share of rated", "share", reason="no_share"),
+        Show("rated", "Rated", "number"),
+    ]
+    rows = counts.assign(no_share="not a rating")
+    return html_table(rows, columns=columns, caption="Ratings by report and rater")
+
+
+def drift_table(drift: pd.DataFrame) -> HtmlTable:
+    """Write how many cells were published, column by column; see ``metrics.quality.drift``."""
+    rows = drift.assign(column_name=drift["column_name"].str.replace("_", " "))
+    columns = [
+        Show("column_name", "Column"),
+        Show("period", "Report", "month"),
+        Show("cells", "Cells", "number"),
+        Show("reported", "One value", "number"),
+        Show("range", "A range", "number"),
+        Show("withheld", "Withheld", "number"),
+        Show("no_value", "No value", "number"),
+        Show("published_share", "Published", "share"),
+    ]
+    return html_table(rows, columns=columns, caption="Cells published, withheld and without value")
+
+
+def withdrawn_table(gone: pd.DataFrame) -> HtmlTable:
+    """Write the values that were published before and are not now; see ``metrics.quality.withdrawn``."""
+    rows = gone.assign(column_name=gone["column_name"].str.replace("_", " "))
+    columns = [
+        Show("name", "Project"),
+        Show("column_name", "Column"),
+        Show("before", "Published before"),
+        Show("reason", "Now", "prose"),
+        SOURCE,
+    ]
+    return html_table(rows, columns=columns, caption=f"{counted(len(gone), noun='value')} no longer published")
+
+
+def submissions_table(came: pd.DataFrame) -> HtmlTable:
+    """Write when each status came in; see ``metrics.quality.submissions``."""
+    columns = [
+        Show("name", "Project"),
+        Show("assessor_role", "Rater"),
+        Show("submitted_on", "Submitted", "day", reason="reason"),
+        Show("days_after", "After the status date", "days", reason="reason"),
+    ]
+    return html_table(came, columns=columns, caption="Submissions, missing and latest first")
+
+
+def findings_table(found: pd.DataFrame) -> HtmlTable:
+    """Write what intake found, by rule; see ``metrics.quality.findings_by_rule``."""
+    columns = [
+        Show("rule", "Rule"),
+        Show("severity", "Severity"),
+        Show("action", "What was done"),
+        Show("findings", "Findings", "number"),
+        Show("example", "For example", "prose"),
+        Show("fix", "What to do", "prose"),
+    ]
+    return html_table(found, columns=columns, caption="Findings of intake by rule")
+
+
+def rules_table(used: pd.DataFrame) -> HtmlTable:
+    """Write every threshold and formula with its source; see ``metrics.health.rules``."""
+    columns = [
+        Show("rule", "Rule"),
+        Show("value", "Value"),
+        Show("formula", "Formula", "prose"),
+        Show("source", "Source", "prose"),
+    ]
+    return html_table(used, columns=columns, caption="Rules of this report")

@@ -1,0 +1,151 @@
+"""Tables of dates: finishes, promises, baselines, milestones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pmo_lib.tables.html import HtmlTable, Show, html_table
+from pmo_lib.theme import month
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SOURCE = Show("source_ref", "Source", "source")
+
+
+def finishes_table(moved: pd.DataFrame) -> HtmlTable:
+    """Write the finish of each project then and now; see ``metrics.schedule.finishes``."""
+    since, basis = month(moved["since"].iloc[0]), moved["basis"].iloc[0]
+    columns = [
+        Show("name", "Project"),
+        Show("finish_before_on", f"{basis.capitalize()} in {since}", "day", reason="before_reason"),
+        Show("finish_on", f"{basis.capitalize()} now", "day", reason="reason"),
+        Show("moved_days", "Moved", "days_signed", reason="reason"),
+        Show("start_moved_days", "Approved start moved", "days_signed", reason="start_reason"),
+        Show("flag", "To look at"),
+        SOURCE,
+    ]
+    rows = moved.assign(before_reason=moved["reason"].where(moved["finish_on"].notna(), "–"))
+    return html_table(rows, columns=columns, caption=f"Movement of the {basis} since {since}; + is later")
+
+
+def spread_table(counts: pd.DataFrame) -> HtmlTable:
+    """Write how many finishes moved how far; see ``metrics.schedule.spread``."""
+    columns = [Show("bin", f"{counts['basis'].iloc[0].capitalize()} moved"), Show("projects", "Projects", "number")]
+    return html_table(counts, columns=columns, caption=f"Since {month(counts['since'].iloc[0])}")
+
+
+def kept_table(record: pd.DataFrame) -> HtmlTable:
+    """Write what became of promises; see ``metrics.schedule.kept``."""
+    columns = [
+        Show("kind", "Promise"),
+        Show("period", "Judged in", "month"),
+        Show("since", "Promised in", "month"),
+        Show("outcome", "Outcome"),
+        Show("promises", "Promises", "number"),
+        Show("share", "Share", "share"),
+        Show("out_of", "Out of", "number"),
+    ]
+    return html_table(record, columns=columns, caption="Dates promised at one report for the time until the next")
+
+
+def broken_table(lost: pd.DataFrame) -> HtmlTable:
+    """Write the promises that were not met in time; see ``metrics.schedule.broken``."""
+    columns = [
+        Show("name", "Project"),
+        Show("kind", "Promise"),
+        Show("item", "What"),
+        Show("promised_on", "Promised for", "day"),
+        Show("outcome", "Outcome"),
+        Show("now_on", "Date now", "day", reason="outcome"),
+        Show("late_days", "Late so far", "days", reason="outcome"),
+    ]
+    return html_table(lost, columns=columns, caption="Promises not met by their day")
+
+
+def variance_table(variance: pd.DataFrame) -> HtmlTable:
+    """Write expected finish and cost against each baseline; see ``metrics.baselines.variance``."""
+    columns = [
+        Show("name", "Project"),
+        Show("versions", "Baselines", "number"),
+        Show("original_finish_on", "Original finish", "day", reason="finish_reason"),
+        Show("current_finish_on", "Current finish", "day", reason="finish_reason"),
+        Show("finish_on", "Expected finish", "day", reason="finish_reason"),
+        Show("original_days", "Later than original", "days_signed", reason="finish_reason"),
+        Show("previous_days", "than previous", "days_signed", reason="previous_reason"),
+        Show("current_days", "than current", "days_signed", reason="finish_reason"),
+        Show("original_growth", "Cost above original", "money_signed", reason="growth_reason"),
+        Show("current_growth", "above current", "money_signed", reason="growth_reason"),
+        Show("original_share", "Growth on original", "share_signed", reason="growth_reason"),
+        SOURCE,
+    ]
+    return html_table(
+        variance, columns=columns, caption="Expected finish and cost against baselines; + is later, dearer"
+    )
+
+
+def rebaselines_table(changes: pd.DataFrame) -> HtmlTable:
+    """Write every re-baseline with what it moved and what is odd; see ``metrics.baselines.rebaselines``."""
+    rows = changes.assign(absent="not stated")
+    columns = [
+        Show("name", "Project"),
+        Show("version", "Version"),
+        Show("kind", "Kind", reason="absent"),
+        Show("change_id", "Change request", reason="absent"),
+        Show("approved_on", "Approved", "day", reason="absent"),
+        Show("approver", "By", reason="absent"),
+        Show("finish_moved_days", "Finish moved", "days_signed", reason="absent"),
+        Show("budget_change", "Budget", "money_signed", reason="absent"),
+        Show("breach", "Stood before at", reason="breach_reason"),
+        Show("flags", "To look at", "prose"),
+        SOURCE,
+    ]
+    return html_table(rows, columns=columns, caption="Re-baselines, the latest first")
+
+
+def due_table(due: pd.DataFrame) -> HtmlTable:
+    """Write what is overdue or due soon; see ``metrics.milestones.due``."""
+    columns = [
+        Show("milestone", "Milestone"),
+        Show("name", "Project"),
+        Show("kind", "Kind"),
+        Show("forecast_on", "Forecast", "day"),
+        Show("days_to_go", "To go", "days_signed"),
+        Show("baseline_on", "Baseline", "day", reason="slip_reason"),
+        Show("slip_days", "Slip", "days_signed", reason="slip_reason"),
+        Show("critical", "Critical", "flag"),
+        Show("owner", "Owner", reason="no_owner"),
+        SOURCE,
+    ]
+    rows = due.assign(no_owner="nobody named")
+    return html_table(rows, columns=columns, caption="Open milestones by forecast date; a negative number is overdue")
+
+
+def slipping_table(slips: pd.DataFrame) -> HtmlTable:
+    """Write the missed and the endangered by slip; see ``metrics.milestones.slipping``."""
+    columns = [
+        Show("milestone", "Milestone"),
+        Show("name", "Project"),
+        Show("state", "State"),
+        Show("baseline_on", "Baseline", "day", reason="slip_reason"),
+        Show("forecast_on", "Forecast", "day", reason="slip_reason"),
+        Show("slip_days", "Slip", "days_signed", reason="slip_reason"),
+        Show("slip_rate", "Slip rate", "ratio", reason="rate_reason"),
+        Show("critical", "Critical", "flag"),
+        Show("owner", "Owner", reason="no_owner"),
+        SOURCE,
+    ]
+    return html_table(
+        slips.assign(no_owner="nobody named"), columns=columns, caption="Missed or at risk, largest slip first"
+    )
+
+
+def trend_table(trend: pd.DataFrame) -> HtmlTable:
+    """Write the reported dates behind the trend; see ``metrics.milestones.trend``."""
+    columns = [
+        Show("label", "Project and milestone"),
+        Show("status_date", "Reported", "day"),
+        Show("expected_on", "Date", "day"),
+        Show("met", "Met", "flag"),
+    ]
+    return html_table(trend, columns=columns, caption="Reported dates of the milestones that slip most")
