@@ -43,7 +43,7 @@ class Field:
     meaning: str
 
 
-def _fields(kind: Kind, **meanings: str) -> dict[str, Field]:
+def _fields(kind: Kind, /, **meanings: str) -> dict[str, Field]:
     return {name: Field(kind, meaning) for name, meaning in meanings.items()}
 
 

@@ -111,8 +111,8 @@ def _write_sheet(sheet: Any, *, table: Table, rows: pd.DataFrame, formats: Mappi
 
 def _filled(values: pd.Series) -> dict[int, Any]:
     """Return row in the sheet → value, without the missing ones."""
-    present = values.notna().to_numpy()
-    return {row: value for row, (value, there) in enumerate(zip(values.to_list(), present, strict=True), start=1) if there}
+    cells = zip(values.to_list(), values.notna().to_list(), strict=True)
+    return {row: value for row, (value, there) in enumerate(cells, start=1) if there}
 
 
 def _write_column(sheet: Any, *, at: int, column: Column, cells: Mapping[int, Any], cell_format: Any) -> None:

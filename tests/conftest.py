@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from browser import CHROMIUM_ARGUMENTS, Browsing
+from hypothesis import settings
+
+# A busy machine is no fault of a property, and the same tree must give the same verdict twice.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -40,3 +47,12 @@ def chromium() -> Path:
     return Path(named)
 
 
+@pytest.fixture(scope="module")
+def browsing(chromium: Path) -> Iterator[Browsing]:
+    """A headless Chromium without network, for the tests of one module: it holds an event loop while it runs."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
+        yield Browsing(started)
+        started.close()

@@ -38,6 +38,9 @@ from pmo_lib.demo.months import (
 from pmo_lib.demo.network import PATTERN, forward_pass
 from pmo_lib.demo.truth import Project, miss, project_of, smooth, stream
 from pmo_lib.errors import ParameterError
+from pmo_lib.intake.check import check
+from pmo_lib.parameters.load import load_organisation, load_portfolios
+from pmo_lib.parameters.models import Organisation
 from pmo_lib.workbooks import return_bytes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -95,14 +98,14 @@ def test_one_return_per_portfolio_and_period(returns: Returns) -> None:
 
 
 def test_tables_are_typed_as_the_contract_says(returns: Returns) -> None:
-    """Every table has exactly the contract's columns, in its order, with its dtypes; the portfolio is its own."""
+    """Every table has the contract's columns, in order, with their dtypes; only units name another portfolio."""
     for (_, portfolio), tables in returns.items():
         for name, rows in tables.items():
             assert tuple(rows.columns) == TABLES[name].names
             assert {column: str(kind) for column, kind in rows.dtypes.items()} == {
                 column.name: column.dtype for column in TABLES[name].columns
             }
-            assert set(rows["portfolio_id"]) <= {portfolio}
+            assert name == "portfolios" or set(rows["portfolio_id"]) <= {portfolio}
 
 
 def test_every_table_that_a_return_can_hold_has_rows(returns: Returns) -> None:
@@ -118,6 +121,7 @@ def test_clean_returns_break_no_rule(returns: Returns) -> None:
         failure for name in names for failure in cell_failures(name, rows=whole(returns, name).drop(columns="at"))
     ]
     latest = {name: whole(returns, name, period="2026-09").drop(columns="at") for name in names}
+    latest["portfolios"] = latest["portfolios"].drop_duplicates(ignore_index=True)
     failures += [failure for name, rows in latest.items() for failure in key_failures(name, rows=rows)]
     assert [*failures, *reference_failures(latest)] == []
 
@@ -135,6 +139,18 @@ def test_no_required_cell_is_empty(returns: Returns) -> None:
         for name, rows in tables.items():
             required = [column.name for column in TABLES[name].columns if column.need in ("key", "cell", "column")]
             assert not rows[required].isna().any(axis=None), name
+
+
+def test_the_hierarchy_is_whole(returns: Returns) -> None:
+    """Every return brings its portfolio and the units above it, in the same words: two functions, one enterprise."""
+    units = whole(returns, "portfolios").drop(columns="at").drop_duplicates().set_index("portfolio_id")
+    assert units.index.is_unique
+    assert units["level"].value_counts().to_dict() == {"portfolio": 3, "function": 2, "enterprise": 1}
+    assert set(units["parent_id"].dropna()) <= set(units.index)
+    assert units.index[units["parent_id"].isna()].tolist() == ["northshire"]
+    for (_, portfolio), tables in returns.items():
+        assert tables["portfolios"]["level"].tolist() == ["portfolio", "function", "enterprise"]
+        assert tables["portfolios"]["portfolio_id"].iloc[0] == portfolio
 
 
 def test_a_project_stands_in_one_return_at_a_time(returns: Returns) -> None:
@@ -364,6 +380,7 @@ def test_task_costs_and_dates_are_those_of_the_first_baseline(returns: Returns) 
         assert (tasks.groupby("project_id")["finish_baseline_on"].max() == first["finish_on"][sums.index]).all()
 
 
+@settings(deadline=None)
 @given(st.integers(month_number("1990-01"), month_number("2080-12")))
 def test_month_numbers_are_periods(month: int) -> None:
     """Number and period name the same month; its fiscal year starts in April, at most eleven months before."""
@@ -401,6 +418,7 @@ def test_overruns_follow_the_reference_classes(lives: list[Project]) -> None:
         assert lower < np.median(overruns) < lower + (upper - lower) * 0.35, letter
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_a_worse_rank_is_a_larger_miss(one: float, other: float) -> None:
     """The miss never falls as the rank rises, and stays between the best case and the upper bound."""
@@ -732,3 +750,33 @@ def test_hostile_text_is_written_as_text(returns: Returns) -> None:
         sheets = [parts.read(name).decode() for name in parts.namelist() if name.startswith("xl/worksheets/")]
     assert len(sheets) == len(returns["2026-09", "highways"])
     assert not any(re.search(r"<f[ >]|<hyperlink", sheet) for sheet in sheets)
+
+
+def test_clean_returns_pass_intake_without_a_finding(tmp_path: Path) -> None:
+    """What is written comes back as it was: no finding, nothing set aside, every table equal cell by cell."""
+    size = {"periods": 1, "portfolios": 3, "projects": 6}
+    made = organisation_tables(**size)
+    (checked,) = check(write_returns(tmp_path, **size), organisation=Organisation(id="demo", name="Demo"))
+    assert checked.findings.empty
+    assert checked.quarantined.empty
+    assert checked.returns["state"].tolist() == ["returned"] * 3
+    assert set(checked.tables) == {name for tables in made.values() for name, rows in tables.items() if len(rows)}
+    for name, rows in checked.tables.items():
+        key, given = list(TABLES[name].key), whole(made, name).drop(columns=["at", "source_ref"]).drop_duplicates()
+        money = dict.fromkeys(TABLES[name].of_kind("money"), "float64")
+        found = rows.drop(columns="source_ref").replace({None: np.nan}).astype(money)
+        expected = given.sort_values(key, kind="stable", ignore_index=True)
+        pd.testing.assert_frame_equal(found.sort_values(key, kind="stable", ignore_index=True), expected)
+
+
+def test_parameters_speak_of_the_same_portfolios(returns: Returns) -> None:
+    """The demo's parameter files name the portfolios that return, with the same names, places and owners."""
+    settings_of = load_portfolios(ROOT, org="demo")
+    units = whole(returns, "portfolios").drop_duplicates("portfolio_id").set_index("portfolio_id")
+    assert set(settings_of) == set(PORTFOLIOS)
+    for portfolio, told in settings_of.items():
+        row = units.loc[portfolio]
+        assert (told.name, told.parent_id, told.owner) == (row["name"], row["parent_id"], row["owner"])
+    organisation = load_organisation(ROOT, org="demo")
+    assert units.loc[organisation.root_unit or "", "name"] == organisation.name
+    assert {organisation.currency} == set(units["currency"])

@@ -7,8 +7,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pmo_lib.errors import ParameterError
 from pmo_lib.parameters.documents import parse_scalar, read_document, secret_like, suggestion
@@ -103,7 +102,8 @@ def test_a_document_that_contains_itself_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("0.15", 0.15), ("NO", "NO"), ("[1, 2]", [1, 2]), ("2019-09-30", "2019-09-30"), ("a: [", "a: [")]
+    ("text", "value"),
+    [("0.15", 0.15), ("NO", "NO"), ("[1, 2]", [1, 2]), ("2019-09-30", "2019-09-30"), ("a: [", "a: [")],
 )
 def test_a_value_from_the_command_line_means_what_it_means_in_a_file(text: str, value: object) -> None:
     """``--set key=value`` has no grammar of its own; a text that is no YAML stays the text."""
@@ -199,7 +199,7 @@ def test_a_rule_between_two_values_says_what_to_do(root: Path) -> None:
 
 
 def test_portfolio_over_organisation_and_command_line_over_both(root: Path) -> None:
-    """organisation < portfolio < command line, key by key; a portfolio without a file has the organisation's values."""
+    """Organisation < portfolio < command line, key by key; a portfolio without a file has the organisation's values."""
     whole = load_organisation(root, org="org").thresholds
     assert (whole.cost_amber, whole.cost_red) == (0.04, 0.10)
     own = settings_for(root, org="org", portfolio="A")

@@ -20,7 +20,7 @@ from pmo_lib.contracts.tables import TABLES
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
-THREE_POINT = ("green", "amber", "red")
+FIVE_POINT_ONLY = ("amber/green", "amber/red")
 ISO_CURRENCY = r"^[A-Z]{3}$"
 Tables = Mapping[str, pd.DataFrame]
 
@@ -89,7 +89,7 @@ def _in_order(*names: str) -> Callable[[pd.DataFrame], pd.Series]:
 
 
 def _on_scale(rows: pd.DataFrame) -> pd.Series:
-    return (rows["rating_scale"] != "three-point") | rows["rating"].isna() | rows["rating"].isin(THREE_POINT)
+    return (rows["rating_scale"] != "three-point") | ~rows["rating"].isin(FIVE_POINT_ONLY)
 
 
 def _names_something(rows: pd.DataFrame) -> pd.Series:

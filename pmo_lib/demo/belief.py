@@ -110,8 +110,8 @@ class View:
         version, project = self.version, self.project
         passed = project.way[version.since]
         if version.number == 1 or way <= passed:
-            return between(project.start_on, project.versions[0].finish_on, share=way)
-        return between(version.approved_on, version.finish_on, share=(way - passed) / (1.0 - passed))
+            return between(project.start_on, later=project.versions[0].finish_on, share=way)
+        return between(version.approved_on, later=version.finish_on, share=(way - passed) / (1.0 - passed))
 
     def reached_on(self, way: float) -> date | None:
         """Return the day at which a share of the way was really passed; None if it is still to come."""
@@ -123,7 +123,7 @@ class View:
         age = next(age for age in range(1, self.age + 1) if project.way[age] >= way)
         before, after = project.way[age - 1], project.way[age]
         month = project.starts + age - 1
-        day = between(first_day(month), last_day(month), share=(way - before) / (after - before))
+        day = between(first_day(month), later=last_day(month), share=(way - before) / (after - before))
         return min(max(day, project.start_on), project.finish_on)
 
     def forecast_on(self, way: float) -> date:
@@ -132,7 +132,7 @@ class View:
         if reached is not None:
             return reached
         left = (way - self.project.way[self.age]) / (1.0 - self.project.way[self.age])
-        return max(between(self.status_on, self.finish_on, share=left), next_working_day(self.status_on))
+        return max(between(self.status_on, later=self.finish_on, share=left), next_working_day(self.status_on))
 
     def truth(self, *, lag: int = 0) -> tuple[float, float]:
         """Return delay in days and overspend as a share of the work done, as they were ``lag`` months ago."""

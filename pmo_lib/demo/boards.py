@@ -84,7 +84,7 @@ def dependency_rows(views: list[View]) -> Iterator[Row]:
         if view.state == "proposed":
             continue
         works, own = view.project.home.works, f"{number_of(view.project)} "
-        before = [f"{view.project.home.code}-{work.split(' ', 1)[0]}" for work in works[: _place(works, own)]]
+        before = [f"{view.project.home.code}-{work.split(' ', 1)[0]}" for work in works[: _place(works, start=own)]]
         rng = view.project.draws("dependency")
         needs, provider_id = rng.random() < 0.6, choice(rng, of=before) if before else ""
         if needs and provider_id in held and held[provider_id].state != "proposed":
@@ -94,7 +94,7 @@ def dependency_rows(views: list[View]) -> Iterator[Row]:
             yield _dependency(view, provider=View(neighbour, view.month), name=f"DEP-{number_of(view.project)}2")
 
 
-def _place(works: tuple[str, ...], start: str) -> int:
+def _place(works: tuple[str, ...], *, start: str) -> int:
     return next(at for at, work in enumerate(works) if work.startswith(start))
 
 

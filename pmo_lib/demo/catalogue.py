@@ -72,30 +72,36 @@ class Unit:
         return f"PRG-{self.code}"
 
 
-# The order is part of the design: a larger organisation only adds to the end. No return holds a row for the functions:
-# their ids are their names.
+# Units above the portfolios, by id: name, unit above, level, owner.
+ABOVE: dict[str, tuple[str, str | None, str, str]] = {
+    ROOT_UNIT: ("Northshire Council", None, "enterprise", "Chief Executive"),
+    "place": ("Place", ROOT_UNIT, "function", "Director of Place"),
+    "resources": ("Resources", ROOT_UNIT, "function", "Director of Resources"),
+    "people": ("People", ROOT_UNIT, "function", "Director of People"),
+}
+# The order is part of the design: a larger organisation only adds to the end.
 UNITS: tuple[Unit, ...] = (
-    Unit("highways", "Highways and Transport", "Place", "Aileen Ó Briain", "HWY", "Northern Corridors", (
+    Unit("highways", "Highways and Transport", "place", "Aileen Ó Briain", "HWY", "Northern Corridors", (
         "01 V River Wend second crossing", "02 R A61 Northgate corridor", "03 R Station Quarter junctions",
         "04 V Harbour relief road", "61 E Car park payment and permit platform", "05 R Market Street resurfacing",
         "06 E Traffic signal upgrade", "07 V Kürschner's Mill <b>footbridge</b>", "08 R School streets, phase 2",
         "09 R Eastfield cycleway", "10 O Winter maintenance contract", "11 R Bus priority on Mill Lane",
         "12 E Street lighting to LED", "13 R Ashby roundabout",
     )),
-    Unit("estates", "Property and Estates", "Place", "Graham Whitlock", "EST", "Places to Learn", (
+    Unit("estates", "Property and Estates", "place", "Graham Whitlock", "EST", "Places to Learn", (
         "01 B Fernhill Primary, new building", "02 B Oakwood Special School", "03 B Moor Lane Secondary extension",
         "04 H Victoria Baths restoration", "05 H Town Hall roof and façade", "06 B =SUM(depots): depot consolidation",
         "07 B Library hub at Westgate", "08 H Guildhall heating to heat pumps", "09 B Community hospital annexe",
         "10 O Facilities management contract", "11 B Riverside nursery", "12 B Archive store",
     )),
-    Unit("digital", "Digital and Data", "Resources", "Nadia Rahman-Smith", "DIG", "Modern Council", (
+    Unit("digital", "Digital and Data", "resources", "Nadia Rahman-Smith", "DIG", "Modern Council", (
         "01 E Finance and HR platform", "02 E Customer portal", "03 E Social care case management",
         "04 E Identity and access", "05 O Data centre exit", "06 E @Home assisted living sensors",
         "07 E Planning system replacement", "08 E Data warehouse, release 2", "09 E Telephony to the cloud",
         "10 O Print and post contract", "11 E Robotic processing in revenues", "12 E Networks refresh",
         "13 E Electronic records", "14 E Mobile working for inspectors",
     )),
-    Unit("housing", "Housing", "Place", "Siobhán Keane", "HSG", "Homes for Northshire", (
+    Unit("housing", "Housing", "place", "Siobhán Keane", "HSG", "Homes for Northshire", (
         "01 B Canal Street, 84 homes", "02 B Hawthorn Estate, phase 1", "03 H Tower block cladding",
         "04 B Bungalows at Lea",
         "05 R Estate roads and drainage", "06 E Repairs scheduling system", "07 O Voids contract",
@@ -104,14 +110,14 @@ UNITS: tuple[Unit, ...] = (
         "12 B Hostel refurbishment",
         "13 B Garage sites, 22 homes",
     )),
-    Unit("regeneration", "Regeneration", "Place", "Tom Ashdown", "RGN", "Town Centre Renewal", (
+    Unit("regeneration", "Regeneration", "place", "Tom Ashdown", "RGN", "Town Centre Renewal", (
         "01 H Corn Exchange", "02 R Market square public realm", "03 B Enterprise units at Northgate",
         "04 V Quayside walls",
         "05 B Innovation centre", "06 H Theatre Royal stage house", "07 R Station forecourt", "08 B Skills hub",
         "09 E Footfall counters", "10 O Business support contract", "11 H Mill conversion", "12 R Green corridor",
         "13 B Market hall",
     )),
-    Unit("waste", "Waste and Environment", "Place", "Ingrid Møller", "WST", "Net Zero Northshire", (
+    Unit("waste", "Waste and Environment", "place", "Ingrid Møller", "WST", "Net Zero Northshire", (
         "01 V Energy recovery link", "02 B Household waste site, south", "03 E Fleet to electric",
         "04 R Flood wall, Lower Wend",
         "05 O Collections contract", "06 V Sea defence at Saltby", "07 B Materials recovery shed",
@@ -119,38 +125,38 @@ UNITS: tuple[Unit, ...] = (
         "09 R Tree planting on verges", "10 V Reservoir spillway", "11 E Air quality network",
         "12 B Depot charging hub",
     )),
-    Unit("adults", "Adult Care", "People", "Moira Featherstone", "ADC", "Living Well at Home", (
+    Unit("adults", "Adult Care", "people", "Moira Featherstone", "ADC", "Living Well at Home", (
         "01 B Respite centre", "02 E Care finance system", "03 O Home care contract", "04 E Falls detection",
         "05 B Dementia day centre", "06 O Advocacy contract", "07 E Provider portal", "08 H Almshouse adaptation",
         "09 O Reablement service", "10 E Shared care record", "11 B Supported living, Elm Road", "12 O Carers' service",
     )),
-    Unit("children", "Children and Families", "People", "Dele Akinwande", "CHF", "Closer to Home", (
+    Unit("children", "Children and Families", "people", "Dele Akinwande", "CHF", "Closer to Home", (
         "01 B Children's home, north", "02 E Education case system", "03 B Family hub at Lea",
         "04 O Fostering recruitment",
         "05 B Children's home, south", "06 E School admissions online", "07 O Short breaks contract", "08 B Youth zone",
         "09 O Transport for pupils", "10 E Safeguarding dashboard", "11 B Resource base at Moor Lane",
         "12 H Outdoor centre",
     )),
-    Unit("health", "Public Health", "People", "Rhiannon Pugh", "PHL", "Healthy Places", (
+    Unit("health", "Public Health", "people", "Rhiannon Pugh", "PHL", "Healthy Places", (
         "01 O Stop smoking service", "02 B Leisure centre, east", "03 E Population health data",
         "04 O Sexual health contract",
         "05 H Lido restoration", "06 E Health checks booking", "07 O Drug and alcohol service",
         "08 R Active travel links",
         "09 B Changing places toilets", "10 O School nursing", "11 E Air quality alerts", "12 O Weight management",
     )),
-    Unit("finance", "Finance and Procurement", "Resources", "Piotr Zieliński", "FIN", "Spend Wisely", (
+    Unit("finance", "Finance and Procurement", "resources", "Piotr Zieliński", "FIN", "Spend Wisely", (
         "01 E Purchase to pay", "02 E Contract register", "03 O Insurance tender", "04 E Budget planning tool",
         "05 E Income and cash office", "06 O Audit service", "07 E Debt recovery", "08 E Grants register",
         "09 O Banking services", "10 E Asset valuation", "11 E Supplier portal", "12 O Energy supply tender",
     )),
-    Unit("customer", "Customer and Communities", "Resources", "Hannah Fox", "CUS", "One Front Door", (
+    Unit("customer", "Customer and Communities", "resources", "Hannah Fox", "CUS", "One Front Door", (
         "01 E Contact centre platform", "02 B One-stop shop at Westgate", "03 E Website rebuild",
         "04 O Translation contract",
         "05 E Registrars booking", "06 B Crematorium second hall", "07 E Blue badge online",
         "08 O Voluntary sector grants",
         "09 H Museum store", "10 E Complaints system", "11 B Library at Elmsett", "12 E Residents' survey panel",
     )),
-    Unit("workforce", "Workforce", "Resources", "Oluwaseun Bright", "WRK", "Fit for the Future", (
+    Unit("workforce", "Workforce", "resources", "Oluwaseun Bright", "WRK", "Fit for the Future", (
         "01 E Learning platform", "02 E Rostering", "03 O Agency staff contract", "04 B Office fit-out, Civic Two",
         "05 E Recruitment system", "06 O Occupational health", "07 E Payroll controls", "08 B Training centre",
         "09 E Staff app", "10 O Pensions administration", "11 E Records digitised", "12 O Apprenticeship levy",

@@ -48,7 +48,7 @@ def fiscal_year_name(month: int) -> str:
     return f"{year}/{(year + 1) % 100:02d}"
 
 
-def between(earlier: date, later: date, *, share: float) -> date:
+def between(earlier: date, *, later: date, share: float) -> date:
     """Return the working day at a share (0–1) of the way from one day to another; never before the earlier one."""
     return max(working_day(earlier + timedelta(days=int((later - earlier).days * share))), earlier)
 

@@ -87,7 +87,7 @@ def task_rows(view: View) -> Iterator[Row]:
     costs = _costs(view)
     for step in PATTERN:
         begin, end = passed[step.id]
-        baseline = _day(start_on, begin if step.weight else end - 1), _day(start_on, end - 1)
+        baseline = _day(start_on, working_days=begin if step.weight else end - 1), _day(start_on, working_days=end - 1)
         optimistic, pessimistic = 0.85, 1.3 + 0.4 * float(view.project.draws("task", step.id).random())
         yield {
             "project_id": view.project.id,
@@ -134,7 +134,7 @@ def _pass(stretch: float, *, rest: int = 0) -> dict[str, tuple[int, int]]:
     return passed
 
 
-def _day(start_on: date, working_days: int) -> date:
+def _day(start_on: date, *, working_days: int) -> date:
     day: date = np.busday_offset(np.datetime64(start_on), working_days, roll="forward").astype(date)
     return day
 

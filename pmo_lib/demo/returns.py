@@ -22,11 +22,11 @@ from pmo_lib.demo.risks import portfolio_risks, risk_rows, risks_of
 from pmo_lib.demo.standing import (
     in_programme,
     narrative_rows,
-    portfolio_row,
     programme_row,
     project_row,
     status_rows,
     submitted_on,
+    unit_rows,
 )
 from pmo_lib.demo.truth import Project, project_of
 from pmo_lib.errors import ParameterError
@@ -136,7 +136,7 @@ class _Return:
         submitted = submitted_on(self.unit.id, month=self.month, status_on=last_day(self.month), seed=self.seed)
         with_risks = self.with_risks
         return {
-            "portfolios": [portfolio_row(self.unit)],
+            "portfolios": unit_rows(self.unit),
             "lineage": self._lineage(),
             "programmes": [programme_row(self.unit, seed=self.seed)],
             "projects": [project_row(view, programme_id=self._programme(view)) for view in self.views],
@@ -196,7 +196,7 @@ class _Return:
 
 
 def _typed(name: str, *, rows: Iterable[Row], portfolio: str) -> pd.DataFrame:
-    """Return rows as a contract table of one portfolio; a column that no row gives is empty."""
+    """Return rows as a contract table, of one portfolio unless a row names another; what no row gives is empty."""
     whole = [{"portfolio_id": portfolio, **row} for row in rows]
     arrays = {
         column.name: _array(column, values=[row.get(column.name) for row in whole]) for column in TABLES[name].columns

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.demo.belief import HONESTY, three_points
-from pmo_lib.demo.catalogue import CURRENCY, LATE_RETURNS, Unit
+from pmo_lib.demo.catalogue import ABOVE, CURRENCY, LATE_RETURNS, Unit
 from pmo_lib.demo.issues import management_reserve
 from pmo_lib.demo.money import pounds_and_pence
 from pmo_lib.demo.months import long_date, month_of, period_of, working_day
@@ -31,16 +31,22 @@ HOSTILE_NARRATIVE = (
 )
 
 
-def portfolio_row(unit: Unit) -> Row:
-    """Return the portfolio's own row."""
-    return {
-        "name": unit.name,
-        "parent_id": unit.parent_id,
-        "level": "portfolio",
-        "hierarchy": "delivery",
-        "owner": unit.owner,
-        "currency": CURRENCY,
-    }
+def unit_rows(unit: Unit) -> Iterator[Row]:
+    """Yield the portfolio and the units above it, up to the enterprise: every return says where it belongs."""
+    place: tuple[str, str | None, str, str] = (unit.name, unit.parent_id, "portfolio", unit.owner)
+    unit_id: str | None = unit.id
+    while unit_id is not None:
+        name, parent_id, level, owner = place
+        yield {
+            "portfolio_id": unit_id,
+            "name": name,
+            "parent_id": parent_id,
+            "level": level,
+            "hierarchy": "delivery",
+            "owner": owner,
+            "currency": CURRENCY,
+        }
+        unit_id, place = parent_id, ABOVE.get(parent_id or "", place)
 
 
 def programme_row(unit: Unit, *, seed: int) -> Row:

@@ -26,14 +26,14 @@ LAST_NAMES = (
 )  # fmt: skip
 # By function: who answers for its projects, and what they serve.
 SPONSORS = {
-    "Place": ("Director of Place", "Director of Place", "Head of Capital Delivery"),
-    "Resources": ("Director of Resources", "Section 151 Officer", "Chief Digital Officer"),
-    "People": ("Director of Adult Care", "Director of Children's Services", "Director of Public Health"),
+    "place": ("Director of Place", "Director of Place", "Head of Capital Delivery"),
+    "resources": ("Director of Resources", "Section 151 Officer", "Chief Digital Officer"),
+    "people": ("Director of Adult Care", "Director of Children's Services", "Director of Public Health"),
 }
 OBJECTIVES = {
-    "Place": ("A well-connected county", "Good homes for all", "Net zero by 2038"),
-    "Resources": ("A council that works", "Services that are simple to reach"),
-    "People": ("A fair start for every child", "Living well for longer"),
+    "place": ("A well-connected county", "Good homes for all", "Net zero by 2038"),
+    "resources": ("A council that works", "Services that are simple to reach"),
+    "people": ("A fair start for every child", "Living well for longer"),
 }
 METHODS = {"works": "Stage-gated", "digital": "Agile within gates", "service": "Procurement-led"}
 

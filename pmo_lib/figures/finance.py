@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pmo_lib.figures.labels import Rows, framed
+from pmo_lib.figures.labels import Rows, framed, wrapped
 from pmo_lib.theme import (
     ACCENT,
     FALL,
     HOLD,
     INK,
     MUTED,
+    PAPER,
     RISE,
     RULE,
     SERIES,
@@ -29,9 +30,10 @@ from pmo_lib.theme import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-MOST_ROWS = 25
+MOST_ROWS = 10
+LONGEST = 200.0  # per cent of the budget; a longer bar ends there
 PLAN_COLOUR, OUTLOOK_COLOUR = MUTED, ACCENT
 AHEAD = 0.4  # opacity of what is forecast
 # Only a change of cost is better or worse; projects that come, go or fall silent are neither.
@@ -44,6 +46,8 @@ CAUSE_COLOURS = {
     "joined": HOLD,
 }
 CAUSE_WORDS = {
+    "before": "Before",
+    "now": "Now",
     "withheld or range": "no single figure any more",
     "newly published": "newly published",
     "re-based": "re-based",
@@ -59,21 +63,36 @@ STATE_COLOURS = {
 STATE_WORDS = {"published": "single figure", "range": "range only"}
 
 
-def variance_bars(levels: pd.DataFrame) -> go.Figure:
-    """Draw by how much each project is under (+) or over (−) its budget; see ``metrics.outlook.levels``."""
-    known = levels[levels["level"].isin(["project", "own"]) & levels["variance"].notna()]
-    rows = known.loc[known["variance"].abs().sort_values(ascending=False, kind="stable").index].head(MOST_ROWS)
-    scale = _scale(rows, "variance")
-    over = int(known["variance"].lt(0).sum())
-    head = f"{over} of {counted(len(known), noun='budget')} overspent, {scale.unit}" + _cut(len(known))
-    return _bars(
-        rows,
-        values=rows["variance"] / scale.divisor,
-        words=[scale.write(value, signed=True) for value in rows["variance"]],
-        colours=[RISE if value < 0 else FALL for value in rows["variance"]],
-        head=head,
-        axis=f"over (−) or under (+) budget, {scale.unit}",
-    )
+def levels_bars(levels: pd.DataFrame) -> go.Figure:
+    """Draw spent and forecast as a share of the budget, at each level; see ``metrics.outlook.levels``."""
+    rows = _telling(levels)
+    budget = rows["budget"].where(rows["budget"].gt(0))
+    spent = (rows["ytd_actual"].fillna(0) + rows["accruals"].fillna(0)).where(rows["basis"].ne("annual"), 0)
+    lines = _lines(rows["name"].astype("str"))
+    figure = go.Figure()
+    parts = ((spent, "spent", 1.0), (rows["outlook"] - spent, "forecast", AHEAD))
+    ends = [0.0] * len(rows)
+    for amounts, name, opacity in parts:
+        values = (amounts / budget * 100).clip(upper=LONGEST)
+        if values.any():
+            figure.add_trace(
+                go.Bar(
+                    x=values, y=lines.places(), width=lines.thickness, orientation="h", name=name, hoverinfo="skip",
+                    marker={"color": OUTLOOK_COLOUR, "opacity": opacity},
+                )
+            )  # fmt: skip
+        ends = [end + float(value) for end, value in zip(ends, values.fillna(0), strict=True)]
+    words = [f"{share(row['outlook'] / row['budget'])} of {_money(row, 'budget')}" for row in rows.to_dict("records")]
+    figure.add_trace(_words_at([min(end, LONGEST) for end in ends], lines=lines, words=words))
+    figure.add_vline(x=100, line={"color": INK, "width": 2})
+    over = int((levels["level"].eq("project") & levels["variance"].lt(0)).sum())
+    count = int(levels.iloc[0]["projects_paired"])
+    reference = "plan" if levels.iloc[0]["budget_basis"] == "plan" else "budget"
+    head = f"{over} of {counted(count, noun='project')} above {'their' if count != 1 else 'its'} {reference}"
+    return figure.update_layout(
+        **framed(head, inner=lines.height, below=84), barmode="stack", **lines.layout(),
+        xaxis={"title": {"text": f"per cent of the {reference} (line: 100)"}, "range": [0, max([110.0, *ends]) * 1.5]},
+    )  # fmt: skip
 
 
 def phased_curves(phased: pd.DataFrame) -> go.Figure:
@@ -117,44 +136,44 @@ def phased_curves(phased: pd.DataFrame) -> go.Figure:
 
 
 def years_bars(years: pd.DataFrame) -> go.Figure:
-    """Draw plan beside outlook, year by year, over the projects that had both; see ``metrics.cost.years``."""
+    """Draw the outlook over the plan, year by year, for the projects that had both; see ``metrics.cost.years``."""
     scale = _scale(years, "plan", "outlook")
-    labels = [f"{row['year']}<br>{row['paired']} of {row['projects']}" for row in years.to_dict("records")]
+    lines = _lines(
+        f"{row['year']}: {row['paired']} of {counted(int(row['projects']), noun='project')}"
+        for row in years.to_dict("records")
+    )
     figure = go.Figure()
-    for name, colour in (("plan", RULE), ("outlook", OUTLOOK_COLOUR)):
-        words = [share(v, signed=True, decimals=1) if name == "outlook" else "" for v in years["variance_share"]]
+    for name, colour, part in (("plan", RULE, 1.0), ("outlook", OUTLOOK_COLOUR, 0.5)):
         figure.add_trace(
             go.Bar(
-                x=labels,
-                y=years[name] / scale.divisor,
-                name=name,
-                text=words,
-                textposition="outside",
-                cliponaxis=False,
-                marker={"color": colour, "line": {"color": PLAN_COLOUR, "width": 1}},
-                hovertemplate="%{x}: %{y:,.2f}<extra>" + name + "</extra>",
+                x=years[name] / scale.divisor, y=lines.places(), width=lines.thickness * part, orientation="h",
+                name=name, marker={"color": colour}, hoverinfo="skip",
             )
-        )
+        )  # fmt: skip
+    words = [
+        f"{scale.write(outlook)} ({share(gap, signed=True, decimals=1)})"
+        for outlook, gap in zip(years["outlook"], years["variance_share"], strict=True)
+    ]
+    ends = (years[["plan", "outlook"]].max(axis="columns") / scale.divisor).fillna(0)
+    figure.add_trace(_words_at(list(ends), lines=lines, words=words))
     last = years.iloc[-1]
-    head = f"{last['year']}: {_above(last['variance_share'])} plan"
-    figure.update_layout(
-        **framed(head, inner=330, below=96),
-        xaxis={"type": "category", "title": {"text": "fiscal year; projects with both figures"}, "showgrid": False},
-        yaxis={"title": {"text": scale.unit}, "rangemode": "tozero"},
+    return figure.update_layout(
+        **framed(f"{last['year']}: {_above(last['variance_share'])} plan", inner=lines.height, below=84),
+        barmode="overlay", **lines.layout(),
+        xaxis={
+            "title": {"text": f"plan and outlook, {scale.unit}"}, "tickformat": ",", "range": _room(ends, spare=0.4),
+        },
     )  # fmt: skip
-    return figure
 
 
 def plan_waterfall(steps: pd.DataFrame) -> go.Figure:
     """Draw the bridge from the year's plan to its outlook, project by project; see ``metrics.outlook.plan_bridge``."""
-    colours = [RISE if value > 0 else FALL for value in steps["amount"]]
-    labels = {"plan": "Plan", "outlook": "Outlook"}
-    words = [
-        f"{counted(int(row['projects']), noun='other project')}" if row["kind"] == "others" else labels.get(row["step"])
+    names = [
+        f"{counted(int(row['projects']), noun='other project')}" if row["kind"] == "others" else str(row["step"])
         for row in steps.to_dict("records")
     ]
-    names = [word or str(step) for word, step in zip(words, steps["step"], strict=True)]
-    return _waterfall(steps, names=names, colours=colours)
+    colours = [RISE if value > 0 else FALL for value in steps["amount"]]
+    return _waterfall(steps, names=["Plan", *names[1:-1], "Outlook"], colours=colours)
 
 
 def cause_waterfall(steps: pd.DataFrame) -> go.Figure:
@@ -164,83 +183,102 @@ def cause_waterfall(steps: pd.DataFrame) -> go.Figure:
         CAUSE_COLOURS.get(str(row["step"]), RISE if row["amount"] > 0 else FALL) for row in rows.to_dict("records")
     ]
     names = [
-        f"{CAUSE_WORDS.get(str(row['step']), str(row['step']))} ({number(row['projects'])})"
+        f"{CAUSE_WORDS.get(str(row['step']), str(row['step']))} ({counted(int(row['projects']), noun='project')})"
         for row in rows.to_dict("records")
     ]
     return _waterfall(rows, names=names, colours=colours)
 
 
-def in_year_bars(in_year: pd.DataFrame) -> go.Figure:
-    """Draw each project's spending against plan as a share of the plan; see ``metrics.cost.in_year``."""
-    known = in_year[in_year["variance_share"].notna()]
-    rows = known.head(MOST_ROWS)
-    scale = _scale(rows, "variance")
-    words = [
-        f"{share(row['variance_share'], signed=True)} ({scale.write(row['variance'], signed=True)} {scale.unit})"
-        for row in rows.to_dict("records")
-    ]
-    under = int(known["variance_share"].lt(0).sum())
-    head = f"{under} of {counted(len(known), noun='project')} below plan" + _cut(len(known), by="largest in money")
-    figure = _bars(
-        rows,
-        values=(rows["variance_share"] * 100).clip(-100, 100),
-        words=words,
-        colours=[RISE if value > 0 else FALL for value in rows["variance_share"]],
-        head=head,
-        axis="per cent of plan; bars end at ±100 %",
-    )
-    return figure.update_xaxes(tickvals=[-100, -50, 0, 50, 100], range=[-175, 175])
+def runs_bars(in_year: pd.DataFrame) -> go.Figure:
+    """Count projects by the years running that they spent below plan; see ``metrics.cost.in_year``."""
+    known = in_year[in_year["years_known"].gt(0)]
+    counts = known.groupby("years_under").size().sort_index()
+    names = [
+        "not below by more than the tolerance this year" if run == 0 else
+        "below this year, not the year before" if run == 1 else f"below in {run} years running"
+        for run in counts.index
+    ]  # fmt: skip
+    lines = _lines(names)
+    figure = go.Figure(
+        go.Bar(
+            x=counts, y=lines.places(), width=lines.thickness, orientation="h", hoverinfo="skip",
+            marker={"color": [HOLD if run == 0 else SERIES[1] for run in counts.index]},
+        )
+    )  # fmt: skip
+    figure.add_trace(_words_at(list(counts.astype("float64")), lines=lines, words=[number(count) for count in counts]))
+    below = int(known["years_under"].gt(0).sum())
+    head = f"{below} of {counted(len(known), noun='project')} below plan by more than the tolerance"
+    return figure.update_layout(
+        **framed(head, inner=lines.height), showlegend=False, **lines.layout(),
+        xaxis={"title": {"text": "projects"}, "range": _room(counts, spare=0.12)},
+    )  # fmt: skip
 
 
 def underspends_bars(underspends: pd.DataFrame) -> go.Figure:
     """Count large underspends by fiscal year and by what became of the end date; see ``metrics.cost.underspends``."""
-    kinds = underspends["kept"].map({True: "kept or advanced", False: "moved later"}).fillna("date not known")
+    kinds = underspends["kept"].map({True: "end date kept or advanced", False: "end date moved later"})
+    kinds = kinds.astype("object").where(kinds.notna(), "end date not known")
     counts = underspends.assign(kind=kinds).groupby(["year", "kind"]).size().unstack(fill_value=0).sort_index()
-    figure = go.Figure()
-    looks = {"kept or advanced": SERIES[1], "moved later": ACCENT, "date not known": RULE}
-    for kind, colour in looks.items():
-        if kind in counts:
-            words = [str(count) if count else "" for count in counts[kind]]
-            figure.add_trace(
-                go.Bar(
-                    x=counts.index, y=counts[kind], name=f"end date {kind}", text=words, textposition="inside",
-                    insidetextanchor="middle", textangle=0, marker={"color": colour},
-                    hovertemplate="%{x}: %{y}<extra>" + kind + "</extra>",
-                )
-            )  # fmt: skip
+    looks = {"end date kept or advanced": SERIES[1], "end date moved later": ACCENT, "end date not known": HOLD}
     known = underspends["kept"].dropna()
     head = f"{int(known.sum())} of {counted(len(known), noun='large underspend')} kept or advanced the end date"
-    figure.update_layout(
-        **framed(head, inner=330, below=96), barmode="stack",
-        xaxis={"type": "category", "title": {"text": "fiscal year"}, "showgrid": False},
-        yaxis={"title": {"text": "projects"}, "rangemode": "tozero"},
-    )  # fmt: skip
-    return figure
+    names = [f"{year}: {counted(int(total), noun='underspend')}" for year, total in counts.sum(axis="columns").items()]
+    return _stack(counts, looks=looks, names=names, head=head, axis="projects")
 
 
 def disclosure_bars(trend: pd.DataFrame) -> go.Figure:
     """Draw the share of projects by how their whole-life cost is published; see ``metrics.cost.disclosure_trend``."""
-    labels = [f"{month(row['period'])}<br>{row['projects']}" for row in trend.to_dict("records")]
+    shares = trend[list(STATE_COLOURS)].div(trend["projects"], axis="index").mul(100).rename(columns=STATE_WORDS)
+    looks = {STATE_WORDS.get(state, state): colour for state, colour in STATE_COLOURS.items()}
+    head = f"A single whole-life cost for {share(trend.iloc[-1]['published_share'])} of projects"
+    names = [
+        f"{month(row['period'])}: {row['published']} of {counted(int(row['projects']), noun='project')}"
+        for row in trend.to_dict("records")
+    ]
+    return _stack(shares, looks=looks, names=names, head=head, axis="per cent of projects")
+
+
+def _telling(levels: pd.DataFrame) -> pd.DataFrame:
+    """Return the upper levels, and the projects that are farthest from their budget."""
+    compared = levels[levels["variance"].notna() & levels["budget"].gt(0)]
+    upper = compared[compared["level"].isin(["portfolio", "programme"])]
+    below = compared[compared["level"].isin(["project", "own"])]
+    farthest = below["variance"].abs().sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
+    return pd.concat([upper, below.loc[farthest]])
+
+
+def _lines(names: Iterable[str]) -> Rows:
+    """Wrap names into rows; capitals are wide."""
+    return Rows(tuple(wrapped(name, width=34 if name[:20].isupper() else 42) for name in names))
+
+
+def _words_at(places: Sequence[float], *, lines: Rows, words: Sequence[str]) -> go.Scatter:
+    """Write words to the right of each row's mark."""
+    return go.Scatter(
+        x=list(places), y=lines.places(), mode="text", text=[f" {html.escape(word)}" for word in words],
+        textposition="middle right", hoverinfo="skip", cliponaxis=False, showlegend=False,
+    )  # fmt: skip
+
+
+def _stack(counts: pd.DataFrame, *, looks: Mapping[str, str], names: Sequence[str], head: str, axis: str) -> go.Figure:
+    """Draw one bar per row of counts, in parts; a part that is wide enough says how much it is."""
+    lines = _lines(names)
     figure = go.Figure()
-    for state, colour in STATE_COLOURS.items():
-        part = trend[state] / trend["projects"]
-        if part.any():
-            words = [share(value) if value >= 0.05 else "" for value in part]
+    widest = float(counts.sum(axis="columns").max())
+    for kind, colour in looks.items():
+        if kind in counts and counts[kind].any():
             figure.add_trace(
                 go.Bar(
-                    x=labels, y=part * 100, name=STATE_WORDS.get(state, state), marker={"color": colour}, text=words,
-                    textposition="inside", insidetextanchor="middle", textangle=0,
-                    hovertemplate="%{x}: %{y:.0f} %<extra>" + STATE_WORDS.get(state, state) + "</extra>",
+                    x=counts[kind], y=lines.places(), width=lines.thickness, orientation="h", name=kind,
+                    marker={"color": colour}, hoverinfo="skip", textposition="inside", insidetextanchor="middle",
+                    text=[number(value) if value >= widest * 0.06 else "" for value in counts[kind]],
+                    textangle=0, constraintext="none", insidetextfont={"color": PAPER},
                 )
             )  # fmt: skip
-    last = trend.iloc[-1]
-    head = f"A single whole-life cost for {share(last['published_share'])} of projects"
-    figure.update_layout(
-        **framed(head, inner=330, below=96), barmode="stack",
-        xaxis={"type": "category", "title": {"text": "report; projects in it"}, "showgrid": False},
-        yaxis={"title": {"text": "per cent of projects"}, "range": [0, 100]},
+    return figure.update_layout(
+        **framed(head, inner=lines.height, below=104), barmode="stack", **lines.layout(),
+        xaxis={"title": {"text": axis}, "range": [0, widest]},
     )  # fmt: skip
-    return figure
 
 
 def _scale(rows: pd.DataFrame, *columns: str) -> Scale:
@@ -250,7 +288,7 @@ def _scale(rows: pd.DataFrame, *columns: str) -> Scale:
     )
 
 
-def _money(row: pd.Series, column: str) -> str:
+def _money(row: Mapping[Any, Any] | pd.Series, column: str) -> str:
     return money(row[column], currency=str(row["currency"]))
 
 
@@ -258,10 +296,6 @@ def _above(value: float) -> str:
     if pd.isna(value):
         return "no share of"
     return f"{share(abs(value), decimals=1)} {'above' if value > 0 else 'below'}"
-
-
-def _cut(count: int, *, by: str = "largest") -> str:
-    return f" (the {MOST_ROWS} {by})" if count > MOST_ROWS else ""
 
 
 def _line(months: Sequence[str], *, values: pd.Series, name: str, dash: str, colour: str = PLAN_COLOUR) -> go.Scatter:
@@ -285,36 +319,15 @@ def _end_labels(figure: go.Figure, *, phased: pd.DataFrame, months: Sequence[str
             )  # fmt: skip
 
 
-def _bars(
-    rows: pd.DataFrame, *, values: pd.Series, words: Sequence[str], colours: Sequence[str], head: str, axis: str
-) -> go.Figure:
-    """Draw one horizontal bar per row, its name above it, its words at its end."""
-    lines = Rows.of(rows["name"].astype("str"))
-    figure = go.Figure(
-        go.Bar(
-            x=values, y=lines.places(), width=lines.thickness, orientation="h", marker={"color": list(colours)},
-            text=[html.escape(word) for word in words], textposition="outside", cliponaxis=False, hoverinfo="skip",
-        )
-    )  # fmt: skip
-    return figure.update_layout(
-        **framed(head, inner=lines.height), showlegend=False, yaxis=lines.axis(),
-        xaxis={"title": {"text": axis}, "range": _room(values)},
-    )  # fmt: skip
-
-
 def _waterfall(steps: pd.DataFrame, *, names: Sequence[str], colours: Sequence[str]) -> go.Figure:
     """Draw the steps from the first total, which is the zero line, to the last, so that small steps stay visible."""
-    scale, total_scale = _scale(steps[steps["kind"].ne("total")], "amount"), _scale(steps, "amount")
+    scale = _scale(steps[steps["kind"].ne("total")], "amount")
     changes = steps["amount"].where(steps["kind"].ne("total"), 0.0)
     net = float(changes.sum())
     bases = [*(changes.cumsum() - changes).iloc[:-1], 0.0]
     widths = [*changes.iloc[:-1], net]
-    totals = [f"{total_scale.write(value)} {total_scale.unit}" for value in steps["amount"]]
-    words = [
-        total if kind == "total" else scale.write(value, signed=True)
-        for kind, total, value in zip(steps["kind"], totals, steps["amount"], strict=True)
-    ]
-    lines = Rows.of(names)
+    first, last = (_money(steps.iloc[place], "amount") for place in (0, -1))
+    lines = _lines([f"{names[0]}: {first}", *names[1:-1], f"{names[-1]}: {last}"])
     figure = go.Figure(
         go.Bar(
             x=[width / scale.divisor for width in widths], base=[base / scale.divisor for base in bases],
@@ -322,20 +335,17 @@ def _waterfall(steps: pd.DataFrame, *, names: Sequence[str], colours: Sequence[s
             hoverinfo="skip",
         )
     )  # fmt: skip
-    ends = [base + width for base, width in zip(bases, widths, strict=True)]
-    rights = [max(end, base) / scale.divisor for end, base in zip(ends, bases, strict=True)]
-    figure.add_trace(
-        go.Scatter(
-            x=rights, y=lines.places(), mode="text", text=[f" {html.escape(word)}" for word in words],
-            textposition="middle right", hoverinfo="skip", cliponaxis=False,
-        )
-    )  # fmt: skip
+    ends = [(base + width) / scale.divisor for base, width in zip(bases, widths, strict=True)]
+    rights = [max(end, base / scale.divisor) for end, base in zip(ends, bases, strict=True)]
+    words = ["", *(scale.write(width, signed=True) for width in widths[1:])]
+    figure.add_trace(_words_at(rights, lines=lines, words=words))
+    change = money(net, currency=str(steps["currency"].iloc[0]), signed=True)
+    low, high = min([0.0, *ends]), max([0.0, *rights])
+    spare = 0.24 * ((high - low) or 1.0)
     return figure.update_layout(
-        **framed(f"{totals[0]} became {totals[-1]}: {scale.write(net, signed=True)} {scale.unit}", inner=lines.height),
-        showlegend=False, yaxis=lines.axis(),
+        **framed(f"From {first} to {last}: {change}", inner=lines.height), showlegend=False, **lines.layout(),
         xaxis={
-            "title": {"text": f"change from the first total, {scale.unit}"},
-            "range": _room([value / scale.divisor for value in (*ends, *bases)], spare=0.3),
+            "title": {"text": f"change, {scale.unit}"}, "tickformat": ",", "range": [low - 0.04 * spare, high + spare],
         },
     )  # fmt: skip
 
@@ -345,4 +355,4 @@ def _room(values: Iterable[float], *, spare: float = 0.3) -> list[float]:
     known = [float(value) for value in values if pd.notna(value)]
     low, high = min([0.0, *known]), max([0.0, *known])
     width = (high - low) or 1.0
-    return [low - (spare if low < 0 else 0.04) * width, high + (spare if high > 0 else 0.04) * width]
+    return [low - (spare * width if low < 0 else 0.0), high + spare * width]

@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.figures.labels import Rows, framed, wrapped
 from pmo_lib.theme import (
+    ACCENT,
     FALL,
     HOLD,
     INK,
@@ -31,9 +32,11 @@ OUTCOME_COLOURS = {
     "met on time": FALL,
     "met late": SERIES[5],
     "closed, day not stated": HOLD,
+    "due on the day of the report": ACCENT,
     "moved later": SERIES[1],
     "passed, still open": RISE,
     "no date any more": NO_LOOK.colour,
+    "cancelled": RULE,
     "left the data": MUTED,
 }
 
@@ -51,7 +54,7 @@ def movers_dots(moved: pd.DataFrame) -> go.Figure:
     figure.add_trace(_dots(shown, column="rating_before", scale=scale, rows=rows))
     figure.add_trace(_dots(shown, column="rating", scale=scale, rows=rows))
     head = f"{counted(worse, noun='rating')} worse, {better} better" + _cut(len(moved))
-    figure.update_layout(**framed(head, inner=rows.height), showlegend=False, yaxis=rows.axis())
+    figure.update_layout(**framed(head, inner=rows.height), showlegend=False, **rows.layout())
     figure.update_xaxes(
         tickvals=list(range(len(scale))),
         ticktext=[wrapped(rating.replace("/", "/ "), width=6) for rating in scale],
@@ -99,10 +102,10 @@ def counts_bars(counts: pd.DataFrame) -> go.Figure:
         chosen = counts[counts["rating"] == kind]
         if len(chosen):
             figure.add_trace(_segment(chosen, kind=kind, place=place, thickness=rows.thickness))
-    figure.update_layout(
-        **framed("Ratings by rater and report", inner=rows.height, below=110), barmode="stack", yaxis=rows.axis()
-    )
-    figure.update_xaxes(title_text="projects")
+    frame = framed("Ratings by rater and report", inner=rows.height, below=110)
+    figure.update_layout(**frame, barmode="stack", **rows.layout())
+    most = counts.groupby(["assessor_role", "period", "rating_scale"])["projects"].sum().max()
+    figure.update_xaxes(title_text="projects", range=[0, float(most) * 1.02])
     return figure
 
 
@@ -117,9 +120,10 @@ def kept_bars(record: pd.DataFrame) -> go.Figure:
         if len(chosen):
             figure.add_trace(_outcome(chosen, colour=colour, place=place, thickness=rows.thickness))
     met = int(record.loc[record["outcome"] == "met on time", "promises"].sum())
-    head = f"{met} of {counted(int(record['promises'].sum()), noun='promised date')} met on time"
-    figure.update_layout(**framed(head, inner=rows.height, below=120), barmode="stack", yaxis=rows.axis())
-    figure.update_xaxes(title_text="promises that came due")
+    due = counted(int(record["promises"].sum()), noun="promised date")
+    head = f"{met} of {due} met on time" if met else f"{due} came due; none is reported as met"
+    figure.update_layout(**framed(head, inner=rows.height, below=120), barmode="stack", **rows.layout())
+    figure.update_xaxes(title_text="promises that came due", range=[0, float(record["out_of"].max()) * 1.02])
     return figure
 
 
@@ -222,7 +226,7 @@ def _segment(chosen: pd.DataFrame, *, kind: str, place: dict[tuple[str, str, str
 
 def _outcome(chosen: pd.DataFrame, *, colour: str, place: dict[tuple[str, str], float], thickness: float) -> go.Bar:
     outcome = str(chosen["outcome"].iloc[0])
-    dark = colour in (FALL, RISE, MUTED)
+    dark = colour in (FALL, RISE, MUTED, ACCENT, SERIES[1])
     return go.Bar(
         orientation="h", name=outcome, x=chosen["promises"].tolist(), width=thickness, marker_color=colour,
         y=[place[key] for key in zip(chosen["kind"], chosen["period"], strict=True)],

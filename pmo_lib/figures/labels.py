@@ -46,7 +46,7 @@ def framed(head: str, *, inner: int, below: int = 56) -> dict[str, Any]:
         "height": height,
         "margin": {"t": top, "b": 8, "l": 8, "r": 16},
         "legend": {
-            "orientation": "h", "xref": "container", "x": 0, "xanchor": "left",
+            "orientation": "h", "traceorder": "normal", "xref": "container", "x": 0, "xanchor": "left",
             "yref": "container", "y": 0, "yanchor": "bottom",
         },
     }  # fmt: skip
@@ -86,19 +86,19 @@ class Rows:
         """Return :meth:`place` of every row."""
         return [self.place(row) for row in range(len(self.labels))]
 
-    def axis(self) -> dict[str, Any]:
-        """Return the axis with each name just above its mark."""
-        # plotly centres the lines of a label on the place where a single line would stand.
-        over = [MARK / 2 + 2 + LINE / 2 * (_lines(label) - 1) for label in self.labels]
-        return {
-            "tickvals": [self.place(row) - up / self.pitch for row, up in enumerate(over)],
-            "ticktext": list(self.labels),
-            "ticklabelposition": "inside top",
-            "ticks": "",
-            "range": [max(len(self.labels), 1) - 0.5, -0.5],
-            "showgrid": False,
-            "zeroline": False,
-        }
+    def layout(self) -> dict[str, Any]:
+        """Return the axis of the rows, and each name just above its mark."""
+        rows = max(len(self.labels), 1)
+        names = [
+            {
+                "text": label, "align": "left", "showarrow": False, "font": {"size": 12},
+                "xref": "paper", "x": 0, "xanchor": "left",
+                "yref": "y", "y": self.place(row) - (MARK / 2 + 1) / self.pitch, "yanchor": "bottom",
+            }
+            for row, label in enumerate(self.labels)
+        ]  # fmt: skip
+        axis = {"range": [rows - 0.5, -0.5], "showgrid": False, "zeroline": False, "showticklabels": False}
+        return {"annotations": names, "yaxis": axis}
 
 
 def _lines(label: str) -> int:

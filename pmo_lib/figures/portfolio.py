@@ -38,7 +38,7 @@ def in_year_bars(years: pd.DataFrame) -> go.Figure:
     return _variance_bars(years, labels=labels, head=head)
 
 
-def in_year_portfolio_bars(years: pd.DataFrame) -> go.Figure:
+def unit_bars(years: pd.DataFrame) -> go.Figure:
     """Draw outlook against plan by portfolio, the furthest from plan first; see ``metrics.portfolio``."""
     rows = years[years["variance_share"].notna()].head(MOST_ROWS)
     labels = [wrapped(f"{row['name']} (n = {row['in_year_known']})") for row in rows.to_dict("records")]
@@ -63,7 +63,7 @@ def disclosure_bars(shares: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def structures_heatmap(structures: pd.DataFrame) -> go.Figure:
+def structure_heatmap(structures: pd.DataFrame) -> go.Figure:
     """Draw what reorganisation moves to (+) and from (−) each unit, by report; see ``metrics.structure.structures``."""
     moved = structures[structures["unit_id"].isin(structures.loc[structures["difference"].ne(0), "unit_id"])]
     rows = moved if len(moved) else structures

@@ -49,7 +49,7 @@ SIGN_WORDS = {
     "unrated": "not<br>rated",
     "finish_later": "finish<br>later",
     "cost_up": "cost<br>up",
-    "cost_unknown": "cost<br>not<br>known",
+    "cost_unknown": "no<br>single<br>cost",
 }
 
 

@@ -35,7 +35,7 @@ def finishes_bars(moved: pd.DataFrame) -> go.Figure:
     compared = counted(int(days.notna().sum()), noun="project")
     since = month(moved["since"].iloc[0])
     head = f"The {moved['basis'].iloc[0]} moved in {len(chosen)} of {compared} since {since}" + _cut(len(chosen))
-    figure.update_layout(**framed(head, inner=rows.height), yaxis=rows.axis())
+    figure.update_layout(**framed(head, inner=rows.height), **rows.layout())
     figure.update_xaxes(title_text="days, + is later", range=[low - room * (low < 0), high + room], nticks=5)
     return figure
 
@@ -52,7 +52,7 @@ def spread_bars(counts: pd.DataFrame) -> go.Figure:
         )
     )  # fmt: skip
     head = f"How far the {counts['basis'].iloc[0]} moved since {month(counts['since'].iloc[0])}"
-    figure.update_layout(**framed(head, inner=rows.height), yaxis=rows.axis())
+    figure.update_layout(**framed(head, inner=rows.height), **rows.layout())
     figure.update_xaxes(title_text="projects", range=[0, float(counts["projects"].max()) * 1.15 or 1])
     return figure
 
@@ -80,7 +80,7 @@ def variance_ranges(variance: pd.DataFrame) -> go.Figure:
         )  # fmt: skip
     late = int(drawn["original_days"].astype("float64").gt(0).sum())
     head = f"{late} of {counted(len(drawn), noun='project')} later than the original baseline" + _cut(len(drawn))
-    figure.update_layout(**framed(head, inner=rows.height, below=90), yaxis=rows.axis())
+    figure.update_layout(**framed(head, inner=rows.height, below=90), **rows.layout())
     figure.update_xaxes(type="date", nticks=5)
     return figure
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pmo_lib.metrics.movement import names_of, status_dates
+from pmo_lib.metrics.movement import joined, names_of, status_dates
 
 if TYPE_CHECKING:
     from pmo_lib.parameters.models import Thresholds
@@ -112,13 +112,6 @@ def rebaselines(
     table["flags"] = joined(raised)
     table = table.sort_values(["approved_on", "name"], ascending=[False, True], kind="stable")
     return table[list(CHANGE_COLUMNS)].reset_index(drop=True)
-
-
-def joined(raised: dict[str, pd.Series]) -> pd.Series:
-    """Join the names of the flags that are raised in each row with ``; ``."""
-    columns = [flag.fillna(value=False).astype(bool).tolist() for flag in raised.values()]
-    words = ["; ".join(name for name, up in zip(raised, row, strict=True) if up) for row in zip(*columns, strict=True)]
-    return pd.Series(words, index=next(iter(raised.values())).index, dtype="str")
 
 
 def _with_reasons(table: pd.DataFrame) -> pd.DataFrame:

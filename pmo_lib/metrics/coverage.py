@@ -36,7 +36,6 @@ SIGN_COLUMNS = [
     "cost_moved_share", "finish_on", "moved_days", "before_reason", *SIGNS, "signs", "rules", "compared_with",
     "source_ref",
 ]  # fmt: skip
-WANTED_COLUMNS = ["rank", *SIGN_COLUMNS, "own_words", "words_about"]
 
 
 def warning_signs(
@@ -148,10 +147,8 @@ def _with_signs(rows: pd.DataFrame, *, thresholds: Thresholds) -> pd.DataFrame:
     return rows
 
 
-def registers_wanted(
-    signs: pd.DataFrame, *, register: pd.DataFrame, narratives: pd.DataFrame, status: pd.DataFrame
-) -> pd.DataFrame:
-    """Return the running projects without any open risk in the register, the most wanted first.
+def registers_wanted(signs: pd.DataFrame, *, register: pd.DataFrame) -> pd.DataFrame:
+    """Return the running projects without any open risk of their own in the register, the most wanted first.
 
     Order: most signs, then the worst rating, then the largest whole-life cost (unknown last), then the id.
 
@@ -161,14 +158,11 @@ def registers_wanted(
         As :func:`warning_signs` returns it.
     register
         As :func:`pmo_lib.metrics.risk.risk_register` returns it; may be empty.
-    narratives, status
-        Contract tables: where the project's own texts are looked through for the word "risk".
 
     Returns
     -------
     DataFrame
-        :data:`WANTED_COLUMNS`: ``own_words`` is the first sentence of the project's texts with a word that begins with
-        "risk", word for word (null if there is none), ``words_about`` its subject.
+        ``rank`` and :data:`SIGN_COLUMNS`.
 
     Raises
     ------
@@ -177,24 +171,38 @@ def registers_wanted(
     """
     covered = register.loc[register["open"], "project_id"] if len(register) else pd.Series(dtype="str")
     rows = signs.loc[~signs["project_id"].isin(covered) & ~signs["delivery_status"].isin(OVER)]
-    rows = rows.merge(_own_words(narratives, status=status), on="project_id", how="left")
     one_currency(rows.loc[rows["whole_life_cost"].notna(), "currency"], what="whole-life costs")
-    rows["place"] = rows["rating"].map(PLACES)
-    order = rows.sort_values(
+    order = rows.assign(place=rows["rating"].map(PLACES)).sort_values(
         ["signs", "place", "whole_life_cost", "project_id"], ascending=[False, False, False, True], kind="stable"
     )
-    return order.assign(rank=range(1, len(order) + 1))[WANTED_COLUMNS].reset_index(drop=True)
+    return order.assign(rank=range(1, len(order) + 1))[["rank", *SIGN_COLUMNS]].reset_index(drop=True)
 
 
-def _own_words(narratives: pd.DataFrame, *, status: pd.DataFrame) -> pd.DataFrame:
-    """Return ``project_id, own_words, words_about``: one row per project whose texts speak of risk."""
-    rated = status.assign(subject="rating")
-    texts = pd.concat([part[["project_id", "subject", "narrative"]] for part in (rated, narratives)], ignore_index=True)
-    texts = texts.dropna(subset=["narrative"])
-    texts["own_words"] = [_sentence_on_risk(text) for text in texts["narrative"]]
-    found = texts.loc[texts["own_words"].ne("")].drop_duplicates("project_id")
-    return found.rename(columns={"subject": "words_about"})[["project_id", "own_words", "words_about"]]
+def risk_sentences(wanted: pd.DataFrame, *, narratives: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
+    """Return what the texts of the projects without a register say of risk, word for word.
+
+    Parameters
+    ----------
+    wanted
+        As :func:`registers_wanted` returns it.
+    narratives, status
+        Contract tables: the texts, and the commentary on the ratings.
+
+    Returns
+    -------
+    DataFrame
+        ``rank, project_id, name, subject, sentence, source_ref``: every sentence with a word that begins with "risk",
+        once, in the order of ``wanted``, then of the texts. A sentence ends with a full stop, a question mark or an
+        exclamation mark before a blank.
+    """
+    commentary = status.sort_values(["project_id", "assessor_role"], kind="stable").assign(subject="rating")
+    columns = ["project_id", "subject", "narrative", "source_ref"]
+    texts = pd.concat([commentary[columns], narratives[columns]], ignore_index=True).dropna(subset=["narrative"])
+    texts = wanted[["rank", "project_id", "name"]].merge(texts, on="project_id")
+    rows = texts.assign(sentence=texts["narrative"].map(_on_risk)).explode("sentence").dropna(subset=["sentence"])
+    rows = rows.drop_duplicates(["project_id", "sentence"]).sort_values("rank", kind="stable")
+    return rows[["rank", "project_id", "name", "subject", "sentence", "source_ref"]].reset_index(drop=True)
 
 
-def _sentence_on_risk(text: str) -> str:
-    return next((part.strip() for part in SENTENCE_END.split(text) if SPEAKS_OF_RISK.search(part)), "")
+def _on_risk(text: str) -> list[str]:
+    return [part.strip() for part in SENTENCE_END.split(text) if SPEAKS_OF_RISK.search(part)]

@@ -32,6 +32,8 @@ PUBLISHED_RATING = (
     "note",
 )  # fmt: skip
 PUBLISHED_FINISH = ("project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "basis")
+PUBLISHED_DECISION = ("decision_id", "name", "ask", "amount", "currency", "due_on", "days_left", "decider")
+FIRST_REPORT = "there is no earlier report to compare with"
 FINISH_RULE = "date now − date before, in calendar days; positive is later"
 SLIP_RULE = "finish − baseline finish, above this"
 COST_RULE = "cost ÷ baseline cost − 1, above this"
@@ -134,44 +136,51 @@ def headline(
 ) -> pd.DataFrame:
     """Return the named figures of the health check: ``name, value, unit, reason``, the most telling first.
 
-    Counts only: each is a number of rows of a published table. Figures by rater carry the rater's name
-    (``sro_green``); a movement without an earlier report is null with its reason.
+    Each count is a number of rows of a published table; figures by rater carry the rater's name (``sro_green``).
+    Without an earlier report a movement is null with its reason, and so are decisions where none were returned.
+
+    Parameters
+    ----------
+    rated, finishes
+        Results of ``ratings.ratings`` and ``schedule.finishes``.
+    projects, decisions
+        Histories.
     """
+    sought = decisions_sought(decisions, projects=projects, between=between)
     members = _members(projects, between=between)
     moved = _tally(rated["movement"], of=(WORSE, BETTER, SAME, NOT_COMPARABLE), prefix="ratings")
     places = _tally(members["movement"], of=MEMBERSHIP, prefix="projects")
     dated = finishes["moved_days"].dropna().astype("float64")
     late = dated[dated > 0]
     dates = {"finishes_later": len(late), "finishes_earlier": int(dated.lt(0).sum()), "finishes_compared": len(dated)}
+    asked = {"decisions_open": len(sought), "decisions_overdue": int(sought["days_left"].lt(0).sum())}
     rows = [
-        ("projects", rated["project_id"].nunique(), "projects", None),
-        ("decisions_open", len(decisions), "decisions", None),
-        ("decisions_overdue", int(decisions["days_left"].lt(0).sum()), "decisions", None),
-        *((name, value, "ratings", None) for name, value in moved.items()),
-        *((name, value, "projects", None) for name, value in dates.items()),
+        ("projects", between.now(projects)["project_id"].nunique(), "projects", None),
+        *_unless(between.now(decisions).empty, why="no decisions were returned", figures=asked, unit="decisions"),
+        *_unless(between.since is None, why=FIRST_REPORT, figures=moved, unit="ratings"),
+        *_unless(between.since is None, why=FIRST_REPORT, figures=dates | places, unit="projects"),
         ("finish_later_median_days", late.median() if len(late) else None, "days", "no finish date moved later"),
-        *((name, value, "projects", None) for name, value in places.items()),
+        *_rater_figures(rated),
     ]
-    lacking = "there is no earlier report to compare with"
-    movements = {*moved, *dates, *places, "finish_later_median_days"}
-    rows = [row if between.since or row[0] not in movements else (row[0], None, row[2], lacking) for row in rows]
-    table = pd.DataFrame([*rows, *_rater_figures(rated)], columns=["name", "value", "unit", "reason"])
+    table = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table["value"] = table["value"].astype("float64")
     return table.assign(reason=table["reason"].where(table["value"].isna()))
 
 
-def published(projects: pd.DataFrame, *, rated: pd.DataFrame, finishes: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the tables that the roll-up reads: ``projects``, ``ratings`` and ``finish_movement``.
+def published(
+    rated: pd.DataFrame, *, finishes: pd.DataFrame, decisions: pd.DataFrame, projects: pd.DataFrame, between: Between
+) -> dict[str, pd.DataFrame]:
+    """Return the tables that the roll-up reads.
 
-    Parameters
-    ----------
-    projects
-        The contract table of one portfolio in one period.
+    ``projects``, ``ratings`` and ``finish_movement`` of this period, ``membership`` (who joined, left or moved since
+    the last report) and ``decisions`` (open ones, as :func:`decisions_sought` returns them). ``projects`` is a history.
     """
     return {
-        "projects": projects[list(PUBLISHED_PROJECT)].reset_index(drop=True),
+        "projects": between.now(projects)[list(PUBLISHED_PROJECT)].reset_index(drop=True),
         "ratings": rated[list(PUBLISHED_RATING)],
         "finish_movement": finishes[list(PUBLISHED_FINISH)],
+        "membership": _members(projects, between=between),
+        "decisions": decisions[list(PUBLISHED_DECISION)],
     }
 
 
@@ -223,6 +232,13 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _tally(kinds: pd.Series, *, of: Sequence[str], prefix: str) -> dict[str, int]:
     return {f"{prefix}_{kind.replace(' ', '_')}": int(kinds.eq(kind).sum()) for kind in of}
+
+
+def _unless(
+    unknown: bool, *, why: str, figures: Mapping[str, int], unit: str
+) -> list[tuple[str, int | None, str, str | None]]:
+    """Return figures as rows of :func:`headline`; null with the reason where they are unknown."""
+    return [(name, None if unknown else value, unit, why if unknown else None) for name, value in figures.items()]
 
 
 def _rater_figures(rated: pd.DataFrame) -> list[tuple[str, int, str, None]]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics.facts import MEASURE_NAMES, MONEY, OWN, RATED, one_currency, unit_names
+from pmo_lib.metrics.bridge import BRIDGE_COLUMNS
+from pmo_lib.metrics.facts import MEASURE_NAMES, MONEY, OWN, RATED, in_form, one_currency, unit_names
 from pmo_lib.metrics.money import major_units, minor_units
 
 if TYPE_CHECKING:
@@ -112,18 +113,33 @@ def rollup(
     return _in_reading_order(whole)
 
 
-def published_tree(tree: pd.DataFrame) -> pd.DataFrame:
-    """Return a roll-up with fixed columns, as it is handed on: what it is without stands in one text."""
+def published(tree: pd.DataFrame, *, costs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return a roll-up as it is handed on, with fixed columns whoever rated.
+
+    Parameters
+    ----------
+    tree
+        Result of :func:`rollup`.
+    costs
+        Result of :func:`pmo_lib.metrics.facts.with_ended`.
+
+    Returns
+    -------
+    dict
+        ``hierarchy`` (what a node is without stands in one text), ``ratings_by_unit`` (``node_id, level, assessor_role,
+        rating, projects``; no zeros) and ``whole_life_cost`` (``portfolio_id`` and the columns of a bridge).
+    """
     names = ["node_id", "parent_id", "depth", "level", "unit_id", "name", "standing"]
-    return tree.assign(without=in_words(tree))[[*names, *MEASURE_NAMES, "currency", "complete", "without"]]
+    whole = tree.assign(without=in_words(tree))[[*names, *MEASURE_NAMES, "currency", "complete", "without"]]
+    bridge_rows = in_form(costs, columns=["portfolio_id", *BRIDGE_COLUMNS])[["portfolio_id", *BRIDGE_COLUMNS]]
+    return {"hierarchy": whole, "ratings_by_unit": _ratings_by_unit(tree), "whole_life_cost": bridge_rows}
 
 
-def published_ratings(tree: pd.DataFrame) -> pd.DataFrame:
-    """Return the ratings of a roll-up in long form: ``node_id, level, assessor_role, rating, projects``; no zeros."""
+def _ratings_by_unit(tree: pd.DataFrame) -> pd.DataFrame:
     columns = [column for column in tree.columns if column.startswith(RATED)]
     long = tree[["node_id", "level", *columns]].melt(["node_id", "level"], var_name="rated", value_name="projects")
     long = long[long["projects"].fillna(0).gt(0)]
-    parts = long["rated"].str.removeprefix(RATED).str.rpartition(":")
+    parts = long["rated"].astype("str").str.removeprefix(RATED).str.rpartition(":")
     table = long.assign(assessor_role=parts[0], rating=parts[2])
     return table[["node_id", "level", "assessor_role", "rating", "projects"]].reset_index(drop=True)
 

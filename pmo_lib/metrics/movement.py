@@ -183,6 +183,13 @@ def names_of(projects_history: pd.DataFrame) -> pd.Series:
     return last.set_index("project_id")["name"]
 
 
+def joined(raised: dict[str, pd.Series]) -> pd.Series:
+    """Join the names of the flags that are raised in each row with ``; ``."""
+    columns = [flag.fillna(value=False).astype(bool).tolist() for flag in raised.values()]
+    words = ["; ".join(name for name, up in zip(raised, row, strict=True) if up) for row in zip(*columns, strict=True)]
+    return pd.Series(words, index=next(iter(raised.values())).index, dtype="str")
+
+
 def status_dates(status_history: pd.DataFrame) -> pd.Series:
     """Return the status date of each period: a Series of dates by ``period``, ascending."""
     return status_history.groupby("period")["status_date"].max().sort_index()

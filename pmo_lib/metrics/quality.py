@@ -18,6 +18,7 @@ DISCLOSURE_COLUMNS = (
 )  # fmt: skip
 WITHDRAWN_COLUMNS = ("project_id", "name", "column_name", "before", "reason", "source_ref")
 SUBMISSION_COLUMNS = ("project_id", "name", "assessor_role", "submitted_on", "days_after", "reason")
+UNDATED = "the return does not say when they came in"
 SEVERITIES = ("error", "warning", "notice")
 MEASURED_KINDS = ("date", "money", "number", "share", "level", "whole")
 
@@ -70,23 +71,28 @@ def withdrawn(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between)
 def submissions(status: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
     """Say when each project's status came in, by rater: missing ones first, then the latest.
 
+    Rows that do not say when they came in share one last line.
+
     Returns
     -------
     DataFrame
         :data:`SUBMISSION_COLUMNS`; ``days_after`` counts from the status date to the submission, ``reason`` says why it
-        is null: ``no status returned`` or ``the return does not say when it came in``.
+        is null.
     """
     now = between.now(status)
     silent = between.now(projects).loc[lambda rows: ~rows["project_id"].isin(now["project_id"]), ["project_id"]]
-    absent = silent.assign(reason="no status returned", rank=0)
-    came = now.assign(reason="the return does not say when it came in", rank=1)
-    rows = pd.concat([absent, came], ignore_index=True) if len(absent) else came
-    rows = rows.assign(
-        name=rows["project_id"].map(names_of(projects)),
-        days_after=(rows["submitted_on"] - rows["status_date"]).dt.days.astype("Int64"),
-    )
+    dated = now[now["submitted_on"].notna()]
+    undated = len(now) - len(dated)
+    parts = [
+        silent.assign(reason="no status returned", rank=0),
+        dated.assign(reason="", rank=1),
+        pd.DataFrame({"name": [f"{undated} of {len(now)} status rows"], "reason": UNDATED, "rank": 2}),
+    ]
+    rows = pd.concat(parts if undated else parts[:2], ignore_index=True)
+    rows["name"] = rows["project_id"].map(names_of(projects)).fillna(rows["name"])
+    rows["days_after"] = (rows["submitted_on"] - rows["status_date"]).dt.days.astype("Int64")
     rows = rows.sort_values(["rank", "days_after", "name"], ascending=[True, False, True], kind="stable")
-    return rows[list(SUBMISSION_COLUMNS)].reset_index(drop=True)
+    return rows.reindex(columns=list(SUBMISSION_COLUMNS)).reset_index(drop=True)
 
 
 def findings_by_rule(findings: pd.DataFrame) -> pd.DataFrame:

@@ -90,8 +90,7 @@ def movers(compared: pd.DataFrame) -> pd.DataFrame:
 
 def incomparable(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the rows where a rating has no like before it: rater or scale changed, or one side is silent."""
-    rated_once = compared["rating"].notna() | compared["rating_before"].notna()
-    apart = compared[(compared["movement"] == NOT_COMPARABLE) & rated_once]
+    apart = compared[compared["movement"] == NOT_COMPARABLE]
     return _sorted(apart, order={"since": False, "note": True, "name": True})
 
 
@@ -202,7 +201,7 @@ def _judged(
 def _other_rater(said: pd.DataFrame, *, reason: str) -> str:
     others = said.loc[said["rating"].notna(), "rating"]
     if len(others):
-        return "rated before by " + ", ".join(f"{role} ({rating})" for role, rating in others.items())
+        return "another rater before: " + ", ".join(f"{role} ({rating})" for role, rating in others.items())
     return f"before: {reason}" if reason else "not rated before"
 
 

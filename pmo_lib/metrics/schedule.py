@@ -17,6 +17,7 @@ from pmo_lib.metrics.movement import (
     MOVED_IN,
     MOVED_OUT,
     Between,
+    joined,
     names_of,
     neighbours,
     paired,
@@ -32,6 +33,7 @@ FINISH_COLUMNS = (
     "flag", "basis", "since", "source_ref",
 )  # fmt: skip
 BASES = {"finish_baseline_on": "approved finish", "finish_forecast_on": "forecast finish"}
+ENDED = ("closed", "cancelled")
 NO_MOVEMENT = "no movement can be computed"
 BINS: tuple[tuple[str, float, float], ...] = (
     ("earlier by over a year", float("-inf"), -366),
@@ -42,11 +44,10 @@ BINS: tuple[tuple[str, float, float], ...] = (
     ("later by 1 to 2 years", 366, 730),
     ("later by over 2 years", 731, float("inf")),
 )
-MET, MET_LATE, MOVED_LATER, PASSED, NO_DATE, CLOSED, GONE = (
-    "met on time", "met late", "moved later", "passed, still open", "no date any more", "closed, day not stated",
-    "left the data",
+MET, MET_LATE, CLOSED, DUE_TODAY, MOVED_LATER, PASSED, NO_DATE, CANCELLED, GONE = OUTCOMES = (
+    "met on time", "met late", "closed, day not stated", "due on the day of the report", "moved later",
+    "passed, still open", "no date any more", "cancelled", "left the data",
 )  # fmt: skip
-OUTCOMES = (MET, MET_LATE, CLOSED, MOVED_LATER, PASSED, NO_DATE, GONE)
 MILESTONES_DUE, FINISHES_DUE = "milestones", "finish dates of projects"
 PROMISE_COLUMNS = (
     "period", "since", "kind", "project_id", "name", "item", "promised_on", "outcome", "now_on", "late_days",
@@ -93,7 +94,7 @@ def finishes(
     table["start_reason"] = pd.Series("no start date to compare", index=table.index).where(
         table["start_moved_days"].isna(), ""
     )
-    table["flag"] = _flags(table, dates=status_dates(status), between=between)
+    table["flag"] = _flags(table, projects=projects, dates=status_dates(status), between=between)
     table["size"] = table["moved_days"].astype("float64")
     order = table.sort_values(["size", "name"], ascending=[False, True], kind="stable")
     return order[list(FINISH_COLUMNS)].reset_index(drop=True)
@@ -163,7 +164,7 @@ def kept(judged: pd.DataFrame) -> pd.DataFrame:
 def broken(judged: pd.DataFrame) -> pd.DataFrame:
     """Return the promises that the latest report finds not met in time, by days late; without a date last."""
     latest = judged[judged["period"] == judged["period"].max()]
-    rows: pd.DataFrame = latest[~latest["outcome"].isin([MET, CLOSED])]
+    rows: pd.DataFrame = latest[~latest["outcome"].isin([MET, CLOSED, DUE_TODAY])]
     order = rows.assign(size=rows["late_days"].astype("float64"))
     order = order.sort_values(["kind", "size", "name"], ascending=[False, False, True], kind="stable")
     return order[list(PROMISE_COLUMNS)].reset_index(drop=True)
@@ -192,17 +193,18 @@ def _why_null(
     return reason.mask(table["finish_on"].isna(), why_now).where(table["moved_days"].isna(), "")
 
 
-def _flags(table: pd.DataFrame, *, dates: pd.Series, between: Between) -> pd.Series:
+def _flags(table: pd.DataFrame, *, projects: pd.DataFrame, dates: pd.Series, between: Between) -> pd.Series:
+    ours = between.now(projects)
+    finished = ours.loc[ours["finish_actual_on"].notna() | ours["delivery_status"].isin(ENDED), "project_id"]
     known = {period: dates.get(period, pd.NaT) for period in (between.since, between.period)}
-    lapsed_then = (table["finish_before_on"] <= known[between.since]) & (table["moved_days"] > 0)
-    flags = {
-        "moved after it had lapsed": lapsed_then,
-        "lapsed": table["finish_on"] <= known[between.period],
-        "start moved": table["start_moved_days"].fillna(0) != 0,
-    }
-    rows = zip(*(flag.fillna(value=False).tolist() for flag in flags.values()), strict=True)
-    words = ["; ".join(name for name, raised in zip(flags, row, strict=True) if raised) for row in rows]
-    return pd.Series(words, index=table.index, dtype="str")
+    lapsed_then = (table["finish_before_on"] < known[between.since]) & (table["moved_days"] > 0)
+    return joined(
+        {
+            "moved after it had lapsed": lapsed_then,
+            "lapsed": (table["finish_on"] < known[between.period]) & ~table["project_id"].isin(finished),
+            "start moved": table["start_moved_days"].fillna(0) != 0,
+        }
+    )
 
 
 def _as_promises(rows: pd.DataFrame, *, key: list[str], date: str, actual: str) -> pd.DataFrame:
@@ -216,10 +218,10 @@ def _as_promises(rows: pd.DataFrame, *, key: list[str], date: str, actual: str) 
             "portfolio_id": rows["portfolio_id"],
             "key": keys,
             "project_id": rows["project_id"],
-            "item": rows["name"],
+            "item": rows["name"] if len(key) > 1 else "finish",
             "date_on": rows[date],
             "actual_on": rows[actual],
-            "closed": rows["delivery_status"].eq("closed") if "delivery_status" in rows.columns else False,
+            "delivery": rows["delivery_status"].fillna("") if "delivery_status" in rows.columns else "",
         }
     )
 
@@ -229,11 +231,16 @@ def _judged(
 ) -> pd.DataFrame:
     """Judge the promises of ``between.since`` that fell due in the days after the first date, up to the second."""
     then = table[(table["period"] == between.since) & (table["portfolio_id"] == between.portfolio_id)]
-    then = then[then["actual_on"].isna() & ~then["closed"] & (then["date_on"] > days[0]) & (then["date_on"] <= days[1])]
-    seen = between.here(table).drop_duplicates("key")[["key", "date_on", "actual_on", "closed"]]
+    then = then[
+        then["actual_on"].isna()
+        & ~then["delivery"].isin(ENDED)
+        & (then["date_on"] > days[0])
+        & (then["date_on"] <= days[1])
+    ]
+    seen = between.here(table).drop_duplicates("key")[["key", "date_on", "actual_on", "delivery"]]
     due = then[["key", "project_id", "item", "date_on"]].rename(columns={"date_on": "promised_on"})
     due = due.merge(seen, how="left", on="key", indicator="seen")
-    outcome = _outcomes(due)
+    outcome = _outcomes(due, today=days[1])
     now_on = due["actual_on"].fillna(due["date_on"])
     counted_to = now_on.mask(outcome == PASSED, days[1])
     return due.assign(
@@ -246,11 +253,11 @@ def _judged(
     )
 
 
-def _outcomes(due: pd.DataFrame) -> pd.Series:
+def _outcomes(due: pd.DataFrame, *, today: pd.Timestamp) -> pd.Series:
     done, promised = due["actual_on"].notna(), due["promised_on"]
-    outcome = pd.Series(PASSED, index=due.index, dtype="str")
+    outcome = pd.Series(PASSED, index=due.index, dtype="str").mask(promised == today, DUE_TODAY)
     outcome = outcome.mask(due["date_on"] > promised, MOVED_LATER).mask(due["date_on"].isna(), NO_DATE)
-    outcome = outcome.mask(due["closed"].eq(other=True), CLOSED)
+    outcome = outcome.mask(due["delivery"] == "closed", CLOSED).mask(due["delivery"] == "cancelled", CANCELLED)
     outcome = outcome.mask(done & (due["actual_on"] <= promised), MET).mask(
         done & (due["actual_on"] > promised), MET_LATE
     )

@@ -63,10 +63,10 @@ def years_sentence(years: pd.DataFrame) -> str:
     if not last["paired"]:
         return f"In {last['year']} no project has both a plan and an outlook."
     gap = _apart(last["variance"], currency=last["currency"])
-    said = (
-        f"In {last['year']} the outlook of {_money(last, 'outlook')} is {gap} the plan ({share(last['variance_share'], signed=True, decimals=1)}), "
-        f"over {last['paired']} of {counted(int(last['projects']), noun='project')}"
-    )
+    off = share(last["variance_share"], signed=True, decimals=1)
+    count = counted(int(last["projects"]), noun="project")
+    outlook = _money(last, "outlook")
+    said = f"In {last['year']} the outlook of {outlook} is {gap} the plan ({off}), over {last['paired']} of {count}"
     known = years[years["variance_share"].notna()]
     below = int(known["variance_share"].lt(0).sum())
     return f"{said}; spending was below plan in {below} of {counted(len(known), noun='year')}."

@@ -69,8 +69,9 @@ def flows_sentence(counts: pd.DataFrame) -> str:
 
 def incomparable_sentence(apart: pd.DataFrame) -> str:
     """Say how many ratings cannot be compared; see ``metrics.ratings.incomparable``."""
-    reasons = apart["note"].str.split(r" by |:| from |\(", regex=True).str[0].str.strip().value_counts(sort=False)
-    listed = ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items(), key=lambda item: -item[1]))
+    kinds = apart["note"].str.split(r"[:(]| from ", regex=True).str[0].str.strip()
+    reasons = apart.groupby(kinds).size().sort_values(ascending=False, kind="stable")
+    listed = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
     return f"{counted(len(apart), noun='rating')} cannot be compared: {listed}."
 
 
@@ -122,20 +123,19 @@ def drift_sentence(drift: pd.DataFrame) -> str:
 def withdrawn_sentence(gone: pd.DataFrame) -> str:
     """Say how many values were withdrawn, of how many projects; see ``metrics.quality.withdrawn``."""
     projects = counted(gone["project_id"].nunique(), noun="project")
-    return f"{counted(len(gone), noun='value')} of {projects} stood in the last report and no longer does."
+    return f"Gone since the last report: {counted(len(gone), noun='value')} of {projects}."
 
 
 def submissions_sentence(came: pd.DataFrame) -> str:
-    """Say how many statuses came in and how late; see ``metrics.quality.submissions``."""
+    """Say how many statuses are missing, and how late the dated ones came; see ``metrics.quality.submissions``."""
     missing = int(came["reason"].eq("no status returned").sum())
     days = came["days_after"].dropna().astype("float64")
-    late = (
-        f"; the median came {int(days.median())} days after the status date, the last {int(days.max())}"
-        if len(days)
-        else ""
-    )
-    arrived = counted(len(came) - missing, noun="status row")
-    return f"{arrived} came in, {counted(missing, noun='project')} without any{late}."
+    said = [f"{counted(missing, noun='project')} without any status" if missing else "Every project has a status"]
+    if len(days):
+        said.append(f"half came within {int(days.median())} days of the status date, the last after {int(days.max())}")
+    undated = came.loc[came["reason"].str.contains("does not say"), "name"]
+    said += [f"{text} do not say when they came in" for text in undated]
+    return "; ".join(said) + "."
 
 
 def findings_sentence(found: pd.DataFrame) -> str:

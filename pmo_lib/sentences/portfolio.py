@@ -65,7 +65,7 @@ def reconciliation_sentence(reconciled: pd.DataFrame) -> str:
     )
 
 
-def cost_bridge_sentence(steps: pd.DataFrame) -> str:
+def bridge_sentence(steps: pd.DataFrame) -> str:
     """Say from what to what, by which causes, and that moves net to nil; see ``metrics.portfolio.cost_bridge``."""
     first, last = steps.iloc[0], steps.iloc[-1]
     currency = str(first["currency"])
@@ -85,7 +85,7 @@ def cost_bridge_sentence(steps: pd.DataFrame) -> str:
     return text
 
 
-def largest_movements_sentence(movements: pd.DataFrame) -> str:
+def largest_sentence(movements: pd.DataFrame) -> str:
     """Name the three projects that moved the total most; see ``metrics.portfolio.largest_movements``."""
     named = [
         f"{row['name']} ({row['cause']}, {money(row['amount'], currency=str(row['currency']), signed=True)})"
@@ -109,7 +109,7 @@ def in_year_sentence(years: pd.DataFrame) -> str:
     return text
 
 
-def in_year_portfolio_sentence(years: pd.DataFrame) -> str:
+def unit_sentence(years: pd.DataFrame) -> str:
     """Name the portfolios furthest from plan; see ``metrics.portfolio.in_year_by_portfolio``."""
     known = years[years["variance_share"].notna()]
     named = [
@@ -118,7 +118,7 @@ def in_year_portfolio_sentence(years: pd.DataFrame) -> str:
     return f"Furthest from plan: {_listed(named)}." if named else "No portfolio has both plan and outlook."
 
 
-def under_for_years_sentence(under: pd.DataFrame) -> str:
+def under_sentence(under: pd.DataFrame) -> str:
     """Say how many projects were under plan year after year, of how many; see ``metrics.portfolio.under_for_years``."""
     first = under.iloc[0]
     return (
@@ -156,7 +156,7 @@ def disclosure_sentence(shares: pd.DataFrame) -> str:
     return f"{text}; in {month(first['period'])} it was {share(first['share'])}." if len(shares) > 1 else f"{text}."
 
 
-def structures_sentence(structures: pd.DataFrame) -> str:
+def structure_sentence(structures: pd.DataFrame) -> str:
     """Say which units today's structure makes larger or smaller in the past; see ``metrics.structure.structures``."""
     periods = sorted(set(structures["period"]))
     changed = structures[structures["difference"].ne(0)]
@@ -201,7 +201,7 @@ def exposure_sentence(exposure: pd.DataFrame) -> str:
     return text + (f". Without a register: {_listed(silent)}." if len(silent) else ".")
 
 
-def control_totals_sentence(totals: pd.DataFrame) -> str:
+def control_sentence(totals: pd.DataFrame) -> str:
     """Say what the extract holds; see ``extracts.control_totals``."""
     return (
         f"{counted(len(totals), noun='CSV file')} with {number(int(totals['rows'].sum()))} rows stand beside this page "

@@ -59,14 +59,19 @@ def wanted_sentence(wanted: pd.DataFrame) -> str:
     text = f"{counted(len(wanted), noun='project')} without an open risk in the register"
     if loud.empty:
         return f"{text}; none of them carries a sign that calls for one."
-    low = int(wanted["low_confidence"].fillna(value=False).sum())
-    known = loud["whole_life_cost"].dropna()
-    cost = f" with {money(known.sum(), currency=_currency(loud))} of whole-life cost" if len(known) else ""
-    partly = f" ({len(known)} of {len(loud)} state one)" if len(known) and len(known) < len(loud) else ""
-    carry = "carries" if len(loud) == 1 else "carry"
+    low, known = int(loud["low_confidence"].fillna(value=False).sum()), loud["whole_life_cost"].dropna()
+    text += f"; {len(loud)} {'carries' if len(loud) == 1 else 'carry'} a sign that calls for one"
+    text += f", {low} of them rated red or amber/red" if low else ""
+    text += f". A single whole-life cost is stated for {len(known)} of the {len(loud)}"
+    text += f": {money(known.sum(), currency=_currency(loud))}" if len(known) else ""
+    return f"{text}. Most wanted: {_named(loud['name'].head(NAMED))}."
+
+
+def spoken_sentence(spoken: pd.DataFrame) -> str:
+    """Say how many projects speak of risk in their texts; what they say is quoted, not judged."""
+    projects = counted(spoken["project_id"].nunique(), noun="project")
     return (
-        f"{text}; {len(loud)}{cost}{partly} {carry} a sign that calls for one, {low} of all rated red or amber/red. "
-        f"Most wanted: {_named(loud['name'].head(NAMED))}."
+        f"{counted(len(spoken), noun='sentence')} of {projects} speak of risk; none has an owner, a figure or a date."
     )
 
 

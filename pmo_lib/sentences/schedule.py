@@ -43,7 +43,7 @@ def broken_sentence(lost: pd.DataFrame) -> str:
     if dated.empty:
         return f"{counted(len(lost), noun='promise')} not met by the day."
     worst = dated.sort_values("late_days", ascending=False, kind="stable").iloc[0]
-    what = worst["name"] if worst["item"] == worst["name"] else f"{worst['item']} of {worst['name']}"
+    what = f"{worst['item']} of {worst['name']}"
     late = f"{number(worst['late_days'])} days"
     return f"{counted(len(lost), noun='promise')} not met by the day; furthest off: {what}, {late}."
 

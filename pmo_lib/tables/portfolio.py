@@ -97,7 +97,21 @@ def reconciliation_table(reconciled: pd.DataFrame) -> HtmlTable:
     return _together([wholes, _folded(inner, summary="Portfolio by portfolio")])
 
 
-def largest_movements_table(movements: pd.DataFrame) -> HtmlTable:
+def bridge_table(steps: pd.DataFrame) -> HtmlTable:
+    """Write the bridge by cause; see ``portfolio.cost_bridge``."""
+    return html_table(
+        steps,
+        columns=[
+            Show("step", "Step"),
+            Show("amount", "Amount", "money"),
+            Show("projects", "Projects", "number"),
+            Show("valued", "with a figure", "number"),
+        ],
+        caption="Whole-life cost, from the last published total to this one",
+    )
+
+
+def largest_table(movements: pd.DataFrame) -> HtmlTable:
     """Write the projects that moved the total most; see ``portfolio.largest_movements``."""
     return html_table(
         movements,
@@ -132,7 +146,7 @@ def in_year_table(years: pd.DataFrame) -> HtmlTable:
     )
 
 
-def under_for_years_table(under: pd.DataFrame) -> HtmlTable:
+def under_table(under: pd.DataFrame) -> HtmlTable:
     """Write the projects that were under plan year after year; see ``portfolio.under_for_years``."""
     return html_table(
         under,
@@ -208,7 +222,7 @@ def rating_shares_table(shares: pd.DataFrame) -> HtmlTable:
     )
 
 
-def structures_table(structures: pd.DataFrame) -> HtmlTable:
+def structure_table(structures: pd.DataFrame) -> HtmlTable:
     """Write each period both ways, the latest open and the earlier ones folded; see ``structure.structures``."""
     columns = [
         Show("name", "Portfolio"),
@@ -266,7 +280,7 @@ def exposure_table(exposure: pd.DataFrame) -> HtmlTable:
     )
 
 
-def control_totals_table(totals: pd.DataFrame) -> HtmlTable:
+def control_table(totals: pd.DataFrame) -> HtmlTable:
     """Write what the extract's files hold, to be compared after they were copied; see ``extracts.control_totals``."""
     return html_table(
         totals,

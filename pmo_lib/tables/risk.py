@@ -56,12 +56,21 @@ def wanted_table(wanted: pd.DataFrame) -> HtmlTable:
         Show("cost_moved_share", "Cost moved", "share_signed", reason="before_reason"),
         Show("moved_days", "Finish moved", "days_signed", reason="before_reason"),
         Show("finish_on", "Finish", "day"),
-        Show("own_words", "What its own texts call a risk", "prose"),
-        Show("words_about", "Text on"),
         SOURCE,
     ]
     rules = str(wanted["rules"].iloc[0])
     return html_table(wanted, columns=columns, caption=f"Projects without an open risk in the register. Signs: {rules}")
+
+
+def spoken_table(spoken: pd.DataFrame) -> HtmlTable:
+    """Write what the texts of projects without a register say of risk."""
+    columns = [
+        Show("name", "Project"),
+        Show("subject", "Text on"),
+        Show("sentence", "Word for word", "prose"),
+        SOURCE,
+    ]
+    return html_table(spoken, columns=columns, caption="Sentences with the word risk, in the order of the list above")
 
 
 def cover_table(cover: pd.DataFrame) -> HtmlTable:

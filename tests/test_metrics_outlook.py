@@ -1,0 +1,538 @@
+"""The fiscal year, the ledger behind its outlook, and the levels that are sums of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from histories import current, history
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pmo_lib.contracts.tables import TABLES
+from pmo_lib.errors import ReportError
+from pmo_lib.metrics.accounts import SHOWN, UNPAIRED, accounts, outlooks
+from pmo_lib.metrics.fiscal import FiscalYear, View, numbers_of_year
+from pmo_lib.metrics.ledger import ledger
+from pmo_lib.metrics.money import major_units, minor_units, one_base
+from pmo_lib.metrics.outlook import levels, phased, plan_bridge, reconcile, run_rates
+
+YEAR = FiscalYear("2027-03")
+VIEW = View("ROADS", "2026-09", "2026-08", 4)
+M = 6
+MONEY = [*SHOWN, *UNPAIRED]
+Rows = list[dict[str, Any]]
+
+
+def finance(rows: Rows, *, returned: str = "2026-09") -> pd.DataFrame:
+    """Return finance rows as their contract table, as one return had them; money as float."""
+    filled = [
+        {"portfolio_id": "ROADS", "currency": "GBP", "period_kind": "month", "source_ref": "f", **r} for r in rows
+    ]
+    columns = {
+        column.name: pd.Series([row.get(column.name) for row in filled], dtype=object).astype(column.dtype)
+        for column in TABLES["finance"].columns
+    }
+    months = pd.Series([row.get("return_month", returned) for row in filled], dtype="str")
+    return pd.DataFrame({"return_month": months} | columns)
+
+
+def monthly(project: str, *, plan: float = 10, actual: float = 11, forecast: float = 9, closed: int = M) -> Rows:
+    """Return a year of a project: a plan in every month, actuals to the closed month, forecast after it."""
+    rows: Rows = [
+        {"project_id": project, "measure": "plan", "period": YEAR.month(m), "amount": plan} for m in range(1, 13)
+    ]
+    rows += [
+        {"project_id": project, "measure": "actual", "period": YEAR.month(m), "amount": actual}
+        for m in range(1, closed + 1)
+    ]
+    return rows + [
+        {"project_id": project, "measure": "forecast", "period": YEAR.month(m), "amount": forecast}
+        for m in range(closed + 1, 13)
+    ]
+
+
+def row(project: str | None, measure: str, amount: float | None, *, month: int = M, **more: Any) -> dict[str, Any]:
+    """Return one finance row of a month of the year."""
+    return {"project_id": project, "measure": measure, "period": YEAR.month(month), "amount": amount, **more}
+
+
+def yearly(project: str | None, measure: str, amount: float | None, **more: Any) -> dict[str, Any]:
+    """Return one finance row of the whole year."""
+    return row(project, measure, amount, month=12, period_kind="year", **more)
+
+
+def entries(rows: Rows, *, view: View = VIEW, **tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the accounts of these rows; every project named in them is a project of the portfolio."""
+    book = finance(rows)
+    ids = sorted({str(r["project_id"]) for r in rows if r.get("project_id")})
+    periods = sorted({*book["return_month"], view.period})
+    projects = history("projects", [{"period": p, "project_id": i} for p in periods for i in ids])
+    given_tables = {
+        "projects": projects,
+        "programmes": current("programmes", []),
+        "states": history("states", []),
+    } | tables
+    return accounts(book, view=view, **given_tables)
+
+
+def total(rows: Rows, *, view: View = VIEW, **tables: pd.DataFrame) -> pd.Series:
+    """Return the portfolio's row of the levels."""
+    return levels(entries(rows, view=view, **tables)).iloc[0]
+
+
+def unit(rows: Rows, project: str, **tables: pd.DataFrame) -> pd.Series:
+    """Return one project's row of the levels."""
+    found = levels(entries(rows, **tables))
+    return found[found["project_id"].eq(project)].iloc[0]
+
+
+# --- the fiscal year ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "end", "number", "label"),
+    [
+        ("2026-09", 4, "2027-03", 6, "2026/27"),
+        ("2027-03", 4, "2027-03", 12, "2026/27"),
+        ("2027-04", 4, "2028-03", 1, "2027/28"),
+        ("2026-10", 10, "2027-09", 1, "2026/27"),
+        ("2026-09", 10, "2026-09", 12, "2025/26"),
+        ("2026-01", 1, "2026-12", 1, "2026"),
+        ("2026-12", 1, "2026-12", 12, "2026"),
+    ],
+)
+def test_fiscal_year(period: str, start: int, end: str, number: int, label: str) -> None:
+    """A month belongs to the fiscal year that the organisation's first month opens (UK April, US October, January)."""
+    year = FiscalYear.of(period, start_month=start)
+    assert (year.end, year.number(period), year.month(number), year.label) == (end, number, period, label)
+
+
+@given(st.integers(1990, 2090), st.integers(1, 12), st.integers(1, 12))
+def test_fiscal_year_of_any_month(year: int, month: int, start: int) -> None:
+    """Every month is one of the twelve of its fiscal year, whose first month is the opening one."""
+    period = f"{year}-{month:02d}"
+    found = FiscalYear.of(period, start_month=start)
+    assert 1 <= found.number(period) <= 12
+    assert found.month(found.number(period)) == period
+    assert int(found.month(1)[5:]) == start
+    assert FiscalYear.of(found.before.end, start_month=start) == found.before
+    column = numbers_of_year(pd.Series([period]), ends=pd.Series([found.end]))
+    assert list(column) == [found.number(period)]
+
+
+# --- money ----------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(-(10**15), 10**15), min_size=1, max_size=20))
+def test_minor_units_there_and_back(pence: list[int]) -> None:
+    """Whole pence survive the way into floats and back, up to ten trillion."""
+    amounts = pd.Series([value / 100 for value in pence])
+    assert list(minor_units(amounts)) == pence
+    assert list(major_units(minor_units(amounts))) == list(amounts)
+
+
+def test_mixed_currencies_are_refused() -> None:
+    """Amounts of two currencies are never added: the report is refused and says which they are."""
+    rows = [*monthly("A"), *[{**r, "currency": "EUR"} for r in monthly("B")]]
+    with pytest.raises(ReportError, match="EUR, GBP"):
+        entries(rows)
+
+
+def test_a_stated_base_beside_a_silent_one_is_a_mixture() -> None:
+    """A real price base beside costs that state none is refused too; where nobody states one, nothing is mixed."""
+    rows = pd.DataFrame({"price_base": ["real 2024", None]})
+    with pytest.raises(ReportError, match="not stated, real 2024"):
+        one_base(rows, column="price_base", what="cost")
+    assert one_base(rows.iloc[1:], column="price_base", what="cost") == ""
+
+
+# --- the outlook ----------------------------------------------------------------------------------------------
+
+
+def test_outlook_by_hand() -> None:
+    """Outlook is actual to m, plus the accrual at m, plus the forecast after it; variance is budget − outlook."""
+    rows = [*monthly("A"), row("A", "accrual", 3), row("A", "accrual", 7, month=5), row("A", "commitment", 40)]
+    found = total([*rows, yearly("A", "budget", 130)])
+    assert (found["plan"], found["budget"], found["ytd_plan"], found["ytd_actual"]) == (120, 130, 60, 66)
+    assert (found["accruals"], found["commitments"], found["remaining_forecast"]) == (3, 40, 54)
+    assert (found["outlook"], found["variance"]) == (66 + 3 + 54, 130 - 123)
+    assert (found["closed_month"], found["provisional"], found["basis"]) == ("2026-09", False, "monthly")
+
+
+def test_the_plan_stands_in_for_a_missing_budget() -> None:
+    """Where no budget is returned the plan is compared, and the row says so."""
+    found = total(monthly("A"))
+    assert (found["budget"], found["budget_basis"], found["variance"]) == (120, "plan", 0)
+
+
+def test_an_accrual_inside_the_actuals_is_not_added_again() -> None:
+    """Actuals that hold accruals already count alone; the same accrual beside cash actuals is added."""
+    rows = [*monthly("A"), row("A", "accrual", 3)]
+    holding = [{**r, "actual_basis": "with accruals"} if r["measure"] == "actual" else r for r in rows]
+    cash = [{**r, "actual_basis": "without accruals"} if r["measure"] == "actual" else r for r in rows]
+    assert total(holding)["outlook"] == 66 + 54
+    assert total(cash)["outlook"] == 66 + 3 + 54
+
+
+def test_an_open_month_is_forecast_and_labelled() -> None:
+    """Without actuals for the status month the month is forecast, and the outlook is provisional."""
+    found = total([*monthly("A", closed=5), row("A", "accrual", 3, month=5)])
+    assert (found["ytd_actual"], found["remaining_forecast"], found["outlook"]) == (55, 63, 121)
+    assert (found["closed_month"], found["provisional"]) == ("2026-08", True)
+
+
+def test_the_year_over_has_nothing_to_come() -> None:
+    """In the last month the outlook is what was spent, with the last accrual."""
+    view = View("ROADS", "2027-03", None, 4)
+    rows = [{**r, "return_month": "2027-03"} for r in [*monthly("A", closed=12), row("A", "accrual", 2, month=12)]]
+    assert total(rows, view=view)["outlook"] == 12 * 11 + 2
+
+
+def test_a_year_without_actuals_is_its_forecast() -> None:
+    """Where returns have figures of the year only the outlook is the year's forecast, and there are no actuals."""
+    found = total([yearly("A", "plan", 100), yearly("A", "forecast", 80)])
+    assert (found["plan"], found["outlook"], found["variance"], found["basis"]) == (100, 80, 20, "annual")
+    assert pd.isna(found["ytd_actual"])
+    assert found["months_reason"] == "figures of the year only"
+
+
+def test_months_win_over_the_year() -> None:
+    """A plan that is returned by month and again for the year counts once."""
+    assert total([*monthly("A"), yearly("A", "plan", 120)])["plan"] == 120
+
+
+def test_a_year_of_one_cost_type_beside_months_of_another_counts() -> None:
+    """Opex by the year and capex by month are two plans; a total without a type is a repetition of both."""
+    capex = [{**r, "cost_type": "capex"} for r in monthly("A") if r["measure"] == "plan"]
+    both = [*capex, yearly("A", "plan", 30, cost_type="opex")]
+    assert total(both)["plan"] == 150
+    assert total([*both, yearly("A", "plan", 150)])["plan"] == 150
+
+
+def test_the_last_version_of_each_month_counts() -> None:
+    """A new baseline governs the months that it states; the months before keep the old one, and v10 follows v9."""
+    old = [row("A", "budget", 10, month=m, plan_version="v9") for m in range(1, 13)]
+    new = [row("A", "budget", 15, month=m, plan_version="v10") for m in range(7, 13)]
+    assert total([*monthly("A"), *old, *new])["budget"] == 6 * 10 + 6 * 15
+
+
+def test_rows_of_other_years_and_measures_stay_out() -> None:
+    """Last year's actual, next year's forecast and transfers are no part of this year's outlook."""
+    rows = monthly("A")
+    others = [
+        {"project_id": "A", "measure": "actual", "period": "2026-03", "period_kind": "year", "amount": 500},
+        {"project_id": "A", "measure": "forecast", "period": "2028-03", "period_kind": "year", "amount": 900},
+        row("A", "transfer", 20, counterparty="B"),
+    ]
+    pd.testing.assert_series_equal(total([*rows, *others])[MONEY], total(rows)[MONEY])
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([r for r in monthly("A") if r["measure"] == "plan"], "no forecast returned"),
+        ([r for r in monthly("A") if r["measure"] != "forecast"], "no forecast after Sep 2026"),
+        ([r for r in monthly("A") if r["measure"] != "actual"], "planned to spend, but no actuals returned"),
+        ([yearly("A", "plan", 5), yearly("A", "forecast", None)], "year forecast: not set"),
+    ],
+)
+def test_what_was_not_returned_is_not_zero(rows: Rows, reason: str) -> None:
+    """A missing forecast or actual makes the outlook null with its reason, and leaves the sums of the others alone."""
+    found = unit([*monthly("B"), *rows], "A")
+    assert pd.isna(found["outlook"])
+    assert pd.isna(found["variance"])
+    assert found["outlook_reason"] == reason
+    whole = total([*monthly("B"), *rows])
+    assert (whole["outlook"], whole["projects"], whole["projects_paired"]) == (120, 2, 1)
+    assert whole["unpaired_budget"] == whole["budget"] - 120
+
+
+def test_a_withheld_amount_keeps_its_words() -> None:
+    """A withheld actual makes the outlook null and says why in the source's words."""
+    rows = [r if r["period"] != "2026-05" or r["measure"] != "actual" else {**r, "amount": None} for r in monthly("A")]
+    state = {
+        "period": "2026-09", "table_name": "finance", "row_key": "A|2026-05|month|actual||||", "column_name": "amount",
+        "state": "withheld", "reason": "Section 43",
+    }  # fmt: skip
+    found = unit([*rows, *monthly("B")], "A", states=history("states", [state]))
+    assert found["outlook_reason"] == "ytd actual: withheld: Section 43"
+
+
+def test_a_finished_project_needs_no_forecast() -> None:
+    """A project that is over, or whose later years are forecast, costs nothing more this year."""
+    rows = [*monthly("B"), *(r for r in monthly("A") if r["measure"] != "forecast")]
+    projects = history(
+        "projects",
+        [
+            {"period": "2026-09", "project_id": "A", "delivery_status": "closed"},
+            {"period": "2026-09", "project_id": "B"},
+        ],
+    )
+    assert unit(rows, "A", projects=projects)["outlook"] == 66
+    later = {"project_id": "A", "measure": "forecast", "period": "2028-03", "period_kind": "year", "amount": 5}
+    assert unit([*rows, later], "A")["outlook"] == 66
+
+
+# --- the levels -----------------------------------------------------------------------------------------------
+
+PROGRAMMES = [{"programme_id": "G", "name": "Great roads", "budget": 50.0}]
+
+
+def programme_tables(*, ids: str = "AB", inside: str = "A") -> dict[str, pd.DataFrame]:
+    """Return projects, those of ``inside`` in programme G, and the programme with a budget of its own."""
+    rows = [
+        {"period": "2026-09", "project_id": i, "programme_id": "G" if i in inside else None, "name": f"Project {i}"}
+        for i in ids
+    ]
+    return {"projects": history("projects", rows), "programmes": current("programmes", PROGRAMMES)}
+
+
+def test_a_programmes_own_budget_counts_once() -> None:
+    """A programme's own budget is in the programme and the portfolio once, however many projects it has."""
+    rows = [*monthly("A"), *monthly("B")]
+    found = levels(entries(rows, **programme_tables(inside="AB"))).set_index("name")
+    assert found.loc["Whole portfolio", "budget"] == 120 + 120 + 50
+    assert found.loc["Great roads", "budget"] == 290
+    assert found.loc["Great roads: its own money", "budget"] == 50
+    assert list(found["level"]) == ["portfolio", "programme", "project", "project", "own"]
+
+
+def test_an_own_budget_in_the_finance_rows_is_not_repeated() -> None:
+    """What the finance rows say of a programme's own budget wins over the programme's table; it is never both."""
+    rows = [*monthly("A"), row(None, "budget", 60, programme_id="G")]
+    found = levels(entries(rows, **programme_tables(ids="A"))).set_index("name")
+    assert found.loc["Great roads: its own money", "budget"] == 60
+
+
+def test_an_own_budget_without_spending_is_no_saving() -> None:
+    """A budget whose spending nobody returned is left out of the variance and told apart, not counted as saved."""
+    found = total(monthly("A"), **programme_tables(ids="A"))
+    assert (found["variance"], found["unpaired_budget"], found["unpaired_outlook"]) == (0, 50, 0)
+
+
+def test_levels_in_reading_order() -> None:
+    """The portfolio comes first, each programme before its projects, what has no programme last."""
+    found = levels(entries([*monthly("A"), *monthly("B")], **programme_tables()))
+    assert list(found["name"]) == [
+        "Whole portfolio", "Great roads", "Project A", "Great roads: its own money", "Without programme", "Project B",
+    ]  # fmt: skip
+    assert list(found["projects"]) == [2, 1, 1, 0, 1, 1]
+
+
+def test_levels_that_do_not_reconcile_are_refused() -> None:
+    """One penny between two levels, or between variance and its terms, refuses the page."""
+    found = levels(entries([*monthly("A"), *monthly("B")], **programme_tables()))
+    reconcile(found)
+    for name, part in (("Project A", "plan"), ("Great roads", "outlook"), ("Project B", "variance")):
+        broken = found.copy()
+        broken.loc[broken["name"].eq(name), part] += 0.01
+        with pytest.raises(ReportError, match=part):
+            reconcile(broken)
+
+
+def test_previous_outlook_follows_the_project() -> None:
+    """Movement is outlook − previous outlook of the same projects, wherever they stood; a new one has none."""
+    before = [{**r, "return_month": "2026-08", "portfolio_id": "RAIL"} for r in monthly("A", forecast=8, closed=5)]
+    projects = history(
+        "projects",
+        [
+            {"period": "2026-08", "project_id": "A", "portfolio_id": "RAIL"},
+            {"period": "2026-09", "project_id": "A"},
+            {"period": "2026-09", "project_id": "B"},
+        ],
+    )
+    rows = [*before, *monthly("A"), *monthly("B")]
+    moved, new = (unit(rows, project, projects=projects) for project in "AB")
+    assert (moved["previous_outlook"], moved["movement"]) == (5 * 11 + 7 * 8, 120 - 111)
+    assert pd.isna(new["movement"])
+    assert new["previous_reason"] == "no outlook of this year in the report before"
+    whole = total(rows, projects=projects)
+    assert (whole["previous_outlook"], whole["movement"]) == (111, 9)
+
+
+def test_outlooks_of_several_returns() -> None:
+    """One call reads several returns, each by its own fiscal year and its own closed month."""
+    older = [{**r, "return_month": "2026-08"} for r in monthly("A", closed=5)]
+    book = finance([*older, *monthly("A", forecast=7)])
+    projects = history("projects", [{"period": p, "project_id": "A"} for p in ("2026-08", "2026-09")])
+    returns = {"2026-08": "2027-03", "2026-09": "2027-03"}
+    found = outlooks(book, projects=projects, states=history("states", []), returns=returns)
+    assert list(zip(found["period"], found["outlook"], strict=True)) == [("2026-08", 118.0), ("2026-09", 108.0)]
+
+
+# --- phasing and run-rates ------------------------------------------------------------------------------------
+
+
+def test_phased_by_hand() -> None:
+    """By month the outlook is actual, then forecast, with the accrual in the last closed month; cumulative is the sum."""
+    found = phased(entries([*monthly("A"), row("A", "accrual", 3)]))
+    assert list(found["outlook"]) == [11, 11, 11, 11, 11, 14, 9, 9, 9, 9, 9, 9]
+    assert list(found["closed"]) == [True] * 6 + [False] * 6
+    assert found["actual"].isna().tolist() == [False] * 6 + [True] * 6
+    assert (found["plan_cumulative"].iloc[-1], found["outlook_cumulative"].iloc[-1]) == (120, 123)
+
+
+def test_nothing_is_phased_without_months() -> None:
+    """Annual figures are not spread over months: the curve is empty; beside months they are named as not phased."""
+    annual = [yearly("B", "plan", 100), yearly("B", "forecast", 80)]
+    assert phased(entries(annual)).empty
+    mixed = phased(entries([*monthly("A"), *annual]))
+    assert set(mixed["not_phased"]) == {80.0}
+
+
+def test_run_rates_by_hand() -> None:
+    """Run-rate is spent ÷ m × 12; the required one is what the budget leaves ÷ the months to come."""
+    rows = levels(entries(book := [*monthly("A"), row("A", "accrual", 6), row("A", "commitment", 10)]))
+    found = run_rates(rows, phased=phased(entries(book))).set_index("name")["value"]
+    assert found["spent"] == 72
+    assert found["run_rate_outlook"] == 72 / 6 * 12
+    assert found["recent_outlook"] == 72 + (11 + 11 + 17) / 3 * 6
+    assert found["required_run_rate"] == (120 - 72) / 6
+    assert (found["exposure"], found["headroom"]) == (82, 38)
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "reason"),
+    [
+        (monthly("A", closed=0), "run_rate", "no month of the year is closed"),
+        (monthly("A", closed=2), "recent_outlook", "fewer than three closed months"),
+        (
+            [*monthly("A"), yearly("B", "forecast", 5)],
+            "run_rate_outlook",
+            "some projects have figures of the year only",
+        ),
+        ([r for r in monthly("A") if r["measure"] != "plan"], "headroom", "no budget returned"),
+    ],
+)
+def test_run_rates_that_cannot_be_computed(rows: Rows, name: str, reason: str) -> None:
+    """A run-rate without its terms is null with the reason, never 0."""
+    book = entries(rows)
+    found = run_rates(levels(book), phased=phased(book)).set_index("name").loc[name]
+    assert pd.isna(found["value"])
+    assert found["reason"] == reason
+
+
+def test_the_year_over_needs_no_rate() -> None:
+    """When twelve months are closed no rate is required, and the year at this rate is what was spent."""
+    view = View("ROADS", "2027-03", None, 4)
+    book = entries([{**r, "return_month": "2027-03"} for r in monthly("A", closed=12)], view=view)
+    found = run_rates(levels(book), phased=phased(book)).set_index("name")
+    assert found.loc["required_run_rate", "reason"] == "the year is over"
+    assert found.loc["run_rate_outlook", "value"] == 132
+
+
+def test_plan_bridge_by_hand() -> None:
+    """The largest changes have their names, the rest stands together, and the steps sum from plan to outlook."""
+    rows = [r for i, extra in enumerate((5, -3, 2, -1, 0)) for r in monthly(f"P{i}", actual=10, forecast=10 + extra)]
+    found = plan_bridge(levels(entries(rows)), largest=2)
+    assert list(found["step"]) == ["plan", "P0", "P1", "others", "outlook"]
+    assert list(found["amount"]) == [600, 30, -18, 6, 618]
+    assert list(found["projects"]) == [5, 1, 1, 3, 5]
+
+
+# --- properties -----------------------------------------------------------------------------------------------
+
+amounts = st.integers(-(10**9), 10**9).map(lambda pence: pence / 100)
+
+
+@st.composite
+def ledgers(draw: st.DrawFn) -> Rows:
+    """Return finance rows of a few projects: some by month, some by year, some with gaps."""
+    rows: Rows = []
+    for project in draw(st.lists(st.sampled_from("ABCDE"), min_size=1, unique=True)):
+        if draw(st.booleans()):
+            rows += [yearly(project, m, draw(amounts | st.none())) for m in draw(st.sets(st.sampled_from(["plan", "forecast"])))]  # fmt: skip
+            continue
+        closed = draw(st.integers(4, 6))
+        for measure, months in (("plan", range(1, 13)), ("actual", range(1, closed + 1)), ("forecast", range(closed + 1, 13))):  # fmt: skip
+            kept = draw(st.sets(st.sampled_from(list(months))))
+            rows += [row(project, measure, draw(amounts), month=month) for month in sorted(kept)]
+        rows += [row(project, measure, draw(amounts)) for measure in draw(st.sets(st.sampled_from(["accrual", "budget"])))]  # fmt: skip
+    return rows or monthly("A")
+
+
+def by_hand(rows: Rows) -> dict[str, int]:
+    """Return the outlook of each project in pence by plain loops, for projects where it can be computed."""
+    posted = [
+        m for m in range(1, M + 1) if any(r["measure"] == "actual" and r["period"] == YEAR.month(m) for r in rows)
+    ]
+    closed = max(posted, default=0)
+    found: dict[str, int] = {}
+    for project in {str(r["project_id"]) for r in rows}:
+        own = [(r["measure"], YEAR.number(r["period"]), r) for r in rows if r["project_id"] == project]
+        if any(r.get("period_kind") == "year" for _, _, r in own):
+            year = [r["amount"] for measure, _, r in own if measure == "forecast"]
+            if year and year[0] is not None:
+                found[project] = round(year[0] * 100)
+            continue
+        spent = [r["amount"] for measure, m, r in own if measure == "actual" and m <= closed]
+        accrued = [r["amount"] for measure, m, r in own if measure == "accrual" and m == closed]
+        to_come = [r["amount"] for measure, m, r in own if measure == "forecast" and m > closed]
+        planned = sum(round(r["amount"] * 100) for measure, m, r in own if measure == "plan" and m <= closed)
+        if to_come and (spent or not planned):
+            found[project] = sum(round(value * 100) for value in [*spent, *accrued, *to_come])
+    return found
+
+
+@settings(deadline=None, max_examples=40)
+@given(ledgers())
+def test_outlook_equals_plain_loops(rows: Rows) -> None:
+    """The outlook of every project and of the portfolio is the one that plain loops over the rows give."""
+    found = levels(entries(rows))
+    expected = by_hand(rows)
+    projects = found[found["level"].eq("project") & found["outlook"].notna()]
+    assert {r["project_id"]: round(r["outlook"] * 100) for r in projects.to_dict("records")} == expected
+    if expected and len(found):
+        assert round(found.iloc[0]["outlook"] * 100) == sum(expected.values())
+
+
+@settings(deadline=None, max_examples=25)
+@given(ledgers(), st.randoms(use_true_random=False))
+def test_order_and_splitting_change_nothing(rows: Rows, random: Any) -> None:
+    """The order of the rows does not matter, nor whether an amount stands in one row or in two."""
+    expected = levels(entries(rows))[["project_id", *MONEY]]
+    split: Rows = []
+    for r in rows:
+        part = round(random.uniform(-50, 50), 2)
+        halves = [part, round(r["amount"] - part, 2)] if r["amount"] is not None else [None]
+        split += [{**r, "amount": amount, "category": f"c{i}"} for i, amount in enumerate(halves)]
+    random.shuffle(split)
+    pd.testing.assert_frame_equal(levels(entries(split))[["project_id", *MONEY]], expected)
+
+
+@settings(deadline=None, max_examples=25)
+@given(ledgers(), st.integers(2, 50))
+def test_scaling_money_scales_every_sum(rows: Rows, factor: int) -> None:
+    """Ten times the money is ten times every figure of every level, and the same reasons."""
+    scaled = [{**r, "amount": None if r["amount"] is None else round(r["amount"] * factor, 2)} for r in rows]
+    one, many = levels(entries(rows)), levels(entries(scaled))
+    pd.testing.assert_frame_equal((one[MONEY] * factor).round(2), many[MONEY].round(2))
+    assert list(one["outlook_reason"]) == list(many["outlook_reason"])
+
+
+@settings(deadline=None, max_examples=25)
+@given(ledgers())
+def test_parts_sum_to_the_whole(rows: Rows) -> None:
+    """Months and what is not phased sum to the outlook; the steps of the bridge sum to it over what has both."""
+    book = entries(rows)
+    found, curve = levels(book), phased(book)
+    if len(curve) and found["outlook"].notna().any():
+        whole = curve["outlook_cumulative"].iloc[-1] + curve["not_phased"].iloc[-1]
+        assert round(whole * 100) == round(found.iloc[0]["outlook"] * 100)
+    steps = plan_bridge(found, largest=2)
+    if len(steps):
+        assert round(steps["amount"].iloc[:-1].sum() * 100) == round(steps["amount"].iloc[-1] * 100)
+
+
+def test_nothing_comes_of_nothing() -> None:
+    """Without finance rows every table is empty, with its columns."""
+    book = entries([], projects=history("projects", [{"period": "2026-09", "project_id": "A"}]))
+    rows = levels(book)
+    assert book.empty
+    assert rows.empty
+    assert phased(book).empty
+    assert run_rates(rows, phased=phased(book)).empty
+    assert plan_bridge(rows).empty
+    assert ledger(finance([]), states=history("states", []), returns={}).empty
