@@ -139,6 +139,7 @@ FIELDS: dict[str, Field] = {
     ),
     **_fields(
         "number",
+        ended_sum="What portfolios held that are no longer there",
         figures_sum="Sum of the published figures",
         rows_sum="Sum of the published project rows",
         share="Share of the row's total",

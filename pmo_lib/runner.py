@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import pkgutil
 import shutil
 import tempfile
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +104,7 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
     staging_root = folder / ".staging"
     staging_root.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=staging_root))
-    workers = Workers(count=request.jobs, seconds=request.seconds)
+    workers = Workers(count=request.jobs, seconds=request.seconds, warm=warm_modules())
     done: list[Done] = []
     try:
         for phase in (first, last):
@@ -137,6 +139,17 @@ def plan(request: Request, *, root: Path, snapshot: Snapshot) -> tuple[list[tupl
     portfolios = request.portfolios or snapshot.portfolios
     first = [(portfolio, r.name) for portfolio in portfolios for r in chosen if r.scope == "portfolio"]
     return first, [("", r.name) for r in chosen if r.scope == "organisation"]
+
+
+def warm_modules() -> tuple[str, ...]:
+    """Return what the fork server loads before the first report: engine, page, and all that a notebook may import."""
+    package = files("pmo_lib")
+    rooms = [
+        f"pmo_lib.{room}.{module.name}"
+        for room in ("figures", "metrics", "sentences", "tables")
+        for module in pkgutil.iter_modules([str(package.joinpath(room))])
+    ]
+    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner", *rooms)
 
 
 def _unknown(names: Iterable[str], *, known: Iterable[str], noun: str) -> list[str]:

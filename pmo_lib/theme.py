@@ -64,9 +64,7 @@ class Scale:
         """Write one value without its unit; null is :data:`NOT_COMPUTABLE`."""
         if value is None or pd.isna(value):
             return NOT_COMPUTABLE
-        return _minus(
-            f"{_tidy(value / self.divisor, decimals=self.decimals):{'+' if signed else ''},.{self.decimals}f}"
-        )
+        return _minus(_figure(value / self.divisor, decimals=self.decimals, signed=signed))
 
 
 def money_scale(values: Iterable[float], *, currency: str = "") -> Scale:
@@ -97,14 +95,14 @@ def share(value: float | None, *, signed: bool = False, decimals: int = 0) -> st
     """Write a share as per cent: 0.125 → ``12%`` (round half to even, as the figures are)."""
     if value is None or pd.isna(value):
         return NOT_COMPUTABLE
-    return _minus(f"{_tidy(value * 100, decimals=decimals):{'+' if signed else ''},.{decimals}f}%")
+    return _minus(f"{_figure(value * 100, decimals=decimals, signed=signed)}%")
 
 
 def number(value: float | None, *, decimals: int = 0, signed: bool = False) -> str:
     """Write a plain number; null is :data:`NOT_COMPUTABLE`."""
     if value is None or pd.isna(value):
         return NOT_COMPUTABLE
-    return _minus(f"{_tidy(float(value), decimals=decimals):{'+' if signed else ''},.{decimals}f}")
+    return _minus(_figure(float(value), decimals=decimals, signed=signed))
 
 
 def day(value: Any) -> str:
@@ -142,9 +140,10 @@ def counted(count: int, *, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def _tidy(value: float, *, decimals: int) -> float:
-    """Round first, so that −0.04 is written 0.0 and not −0.0."""
-    return round(value, decimals) + 0.0
+def _figure(value: float, *, decimals: int, signed: bool) -> str:
+    """Round first, so that −0.04 is written 0.0 and not −0.0; nothing has no sign."""
+    rounded = round(value, decimals) + 0.0
+    return f"{rounded:{'+' if signed and rounded else ''},.{decimals}f}"
 
 
 def _minus(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+from hypothesis import strategies as st
 from returns import typed
 
 from pmo_lib.contracts.tables import TABLES
@@ -70,3 +71,25 @@ def register(rows: list[dict[str, Any]], *, before: list[dict[str, Any]] | None 
     periods = {"p2026_08": before} if before is not None else {}
     told = table("states", []) if states is None else states
     return risk.risk_register(scored(rules, **periods, p2026_09=rows), period="2026-09", states=told, rules=rules)
+
+
+levels = st.none() | st.integers(1, 5)
+money = st.none() | st.integers(0, 5_000_000)
+
+
+@st.composite
+def risks(draw: st.DrawFn, *, most: int = 8) -> list[dict[str, Any]]:
+    """Return a register of any size with gaps in every place where a register has gaps."""
+    ids = draw(st.lists(st.integers(1, 12), max_size=most, unique=True))
+    fields = st.fixed_dictionaries({
+        "kind": st.sampled_from(["threat", "opportunity", None]),
+        "status": st.sampled_from(["open", "escalated", "closed", "occurred", None]),
+        "project_id": st.sampled_from(["P1", "P2", None]),
+        "probability": st.none() | st.sampled_from([0.0, 0.05, 0.25, 0.5, 1.0]),
+        "cost_impact_likely": money,
+        "days_impact_likely": st.none() | st.integers(0, 400).map(float),
+        "current_probability_level": levels, "current_impact_level": levels,
+        "inherent_probability_level": levels, "inherent_impact_level": levels,
+        "target_probability_level": levels, "target_impact_level": levels,
+    })  # fmt: skip
+    return [a_risk(f"R-{number}", **draw(fields)) for number in ids]

@@ -16,6 +16,7 @@ from pmo_lib.workers import Workers
 pytestmark = pytest.mark.browser
 
 REPORT = "reports_completely"
+HOSTILE = [" ".join(PAYLOADS[first::4]) for first in range(4)]  # a page for every three payloads or so
 TOUCH_ALL = """() => document.querySelectorAll('main *').forEach(element =>
     ['mouseover', 'mouseenter', 'focus', 'toggle', 'load', 'error', 'click'].forEach(kind =>
         element.dispatchEvent(new MouseEvent(kind, {bubbles: kind === 'click'}))))"""
@@ -30,7 +31,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     wanted += [
         jobs.Wanted(REPORT, "pmo", folder / f"hostile-{number}.ipynb", {"hostile": payload})
-        for number, payload in enumerate(PAYLOADS)
+        for number, payload in enumerate(HOSTILE)
     ]
     (folder / "north").mkdir()
     for outcome in Workers(warm=jobs.WARM).run(jobs.run_notebook, jobs=wanted):
@@ -148,15 +149,15 @@ def test_figures_behind_a_chart_are_printed(published: Path, browsing: Browsing)
         assert not visit.page.get_by_text("behind").is_visible()
 
 
-@pytest.mark.parametrize("number", range(len(PAYLOADS)))
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_hostile_data_run_nothing(number: int, published: Path, browsing: Browsing) -> None:
     """No payload in any place of a report runs, even when everything on the page is clicked and passed over."""
     with browsing.open(published / "north" / f"hostile-{number}.html", folder=published) as visit:
+        assert visit.count(".plot[data-drawn=yes]") == 2
+        assert visit.errors == []
         visit.value(TOUCH_ALL)
         visit.page.wait_for_timeout(100)
         assert visit.value("window.ran") is None
-        assert visit.count(".plot[data-drawn=yes]") == 2
-        assert visit.errors == []
         assert visit.outside == []
 
 

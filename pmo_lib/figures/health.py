@@ -27,6 +27,7 @@ from pmo_lib.theme import (
 )
 
 MOST_ROWS = 40
+CELL, BETWEEN = 46, 76
 THREE_POINT = ("green", "amber", "red")
 OUTCOME_COLOURS = {
     "met on time": FALL,
@@ -57,7 +58,7 @@ def movers_dots(moved: pd.DataFrame) -> go.Figure:
     figure.update_layout(**framed(head, inner=rows.height), showlegend=False, **rows.layout())
     figure.update_xaxes(
         tickvals=list(range(len(scale))),
-        ticktext=[wrapped(rating.replace("/", "/ "), width=6) for rating in scale],
+        ticktext=[_short(rating) for rating in scale],
         range=[-0.5, len(scale) - 0.5],
         title_text="hollow: before, filled: now",
     )
@@ -66,27 +67,24 @@ def movers_dots(moved: pd.DataFrame) -> go.Figure:
 
 def flows_heatmap(counts: pd.DataFrame) -> go.Figure:
     """Draw how many ratings went from where to where, one square by rater; see ``metrics.ratings.flows``."""
-    groups = list(counts.groupby(["since", "assessor_role", "rating_scale"], sort=False))
-    sizes = [len(set(rows["rating"])) for _, rows in groups]
-    heads = [
-        wrapped(
-            f"{rows['assessor_role'].iloc[0]}, {rows['rating_scale'].iloc[0]}, since {month(rows['since'].iloc[0])}",
-            width=40,
-        )
-        for _, rows in groups
-    ]
+    groups = [rows for _, rows in counts.groupby(["since", "assessor_role", "rating_scale"], sort=False)]
+    firsts = [rows.iloc[0] for rows in groups]
+    heads = [f"{row['assessor_role']}, {row['rating_scale']}, since {month(row['since'])}" for row in firsts]
+    sizes = [rows["rating"].nunique() for rows in groups]
+    inner = CELL * sum(sizes) + BETWEEN * (len(groups) - 1)
     figure = make_subplots(
-        rows=len(groups), cols=1, subplot_titles=heads, row_heights=sizes, vertical_spacing=_gap(sizes)
-    )
-    for place, (_, rows) in enumerate(groups, start=1):
+        rows=len(groups), cols=1, row_heights=sizes, vertical_spacing=BETWEEN / inner,
+        subplot_titles=[wrapped(head, width=40) for head in heads],
+    )  # fmt: skip
+    for place, rows in enumerate(groups, start=1):
         figure.add_trace(_square(rows), row=place, col=1)
     same = int(counts.loc[counts["steps"] == 0, "projects"].sum())
     head = f"{same} of {counted(int(counts['projects'].sum()), noun='comparable rating')} did not move"
-    inner = sum(46 * size for size in sizes) + 100 * len(groups)
-    figure.update_layout(**framed(head, inner=inner, below=0))
-    figure.update_layout(margin_t=figure.layout.margin.t + 20)
-    figure.update_xaxes(title_text="now", showgrid=False, type="category")
-    figure.update_yaxes(title_text="before", showgrid=False, type="category", autorange="reversed")
+    frame = framed(head, inner=inner, below=84)
+    figure.update_layout(**frame | {"margin": frame["margin"] | {"t": frame["margin"]["t"] + 20}})
+    figure.update_xaxes(showgrid=False, tickangle=0)
+    figure.update_xaxes(title_text="now", row=len(groups))
+    figure.update_yaxes(title_text="before", showgrid=False, autorange="reversed")
     figure.update_annotations(x=0, xanchor="left", font_size=13)
     return figure
 
@@ -192,22 +190,19 @@ def _square(rows: pd.DataFrame) -> go.Heatmap:
         rows.pivot_table(index="rating_before", columns="rating", values=values).reindex(order)[order]
         for values in ("projects", "steps")
     )
+    names = [_short(rating) for rating in order]
     deepest = max(int(counts.to_numpy().max()), 1)
     return go.Heatmap(
         z=(steps.clip(-1, 1) * (0.25 + 0.6 * counts / deepest)).where(counts > 0).to_numpy(),
-        x=order, y=order, zmin=-1, zmax=1, colorscale=[[0, FALL], [0.5, RULE], [1, RISE]],
+        x=names, y=names, zmin=-1, zmax=1, colorscale=[[0, FALL], [0.5, RULE], [1, RISE]],
         showscale=False, xgap=2, ygap=2, text=counts.astype(int).astype(str).where(counts > 0, "").to_numpy(),
         texttemplate="%{text}", textfont={"size": 15, "color": INK},
         hovertemplate="%{y} to %{x}: %{text}<extra></extra>",
     )  # fmt: skip
 
 
-def _gap(sizes: list[int]) -> float:
-    return (
-        0.0
-        if len(sizes) == 1
-        else min(90 / (sum(46 * size for size in sizes) + 110 * len(sizes)), 0.9 / (len(sizes) - 1))
-    )
+def _short(rating: str) -> str:
+    return wrapped(rating.replace("/", "/ "), width=6)
 
 
 def _segment(chosen: pd.DataFrame, *, kind: str, place: dict[tuple[str, str, str], float], thickness: float) -> go.Bar:

@@ -100,7 +100,7 @@ def trend_lines(trend: pd.DataFrame) -> go.Figure:
         figure.add_trace(
             go.Scatter(
                 x=list(rows["status_date"]), y=list(rows["expected_on"]), mode="lines+markers",
-                name=wrapped(f"{rank}  {rows['label'].iloc[0]}", width=44),
+                name=wrapped(f"{rank}  {rows['label'].iloc[0]}", width=30),
                 line={"color": colour, "dash": "solid" if int(str(rank)) <= len(SERIES) else "dash"},
                 marker={"size": 9, "symbol": ["star" if met else "circle" for met in rows["met"]]},
                 hovertemplate="reported %{x|%d %b %Y}: %{y|%d %b %Y}<extra></extra>",
@@ -108,9 +108,9 @@ def trend_lines(trend: pd.DataFrame) -> go.Figure:
         )  # fmt: skip
     ranks = int(trend["rank"].nunique())
     head = f"Milestone trend: {counted(ranks, noun='milestone')}; a rising line slips"
-    figure.update_layout(**framed(head, inner=340, below=100 + 38 * ranks))
-    figure.update_layout(legend_orientation="v")
-    figure.update_xaxes(type="date", title_text="date of the report", nticks=5)
+    figure.update_layout(**framed(head, inner=340, below=90 + 50 * ranks))
+    figure.update_layout(legend_entrywidth=1, legend_entrywidthmode="fraction")
+    figure.update_xaxes(type="date", title_text="date of the report", nticks=4)
     figure.update_yaxes(type="date", title_text="date it gave")
     return figure
 

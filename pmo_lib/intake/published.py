@@ -35,7 +35,7 @@ def disagreement(check: Check, *, published: float | None, recomputed: float | N
         return Fault(
             "not-recomputable",
             "notice",
-            f"{check.figure} is published, and the cells beside it hold no two amounts to compute it from",
+            f"{check.figure} is published, and what it is measured against is 0, withheld or missing",
             "do not rely on it",
         )
     if abs(published - recomputed) <= check.tolerance:

@@ -232,7 +232,7 @@ def _serial(text: str) -> Unreadable:
     """Return the complaint about a bare number where a date should be: nobody can tell which day was meant."""
     days = float(text)
     shown = ""
-    if 61 <= days <= (LAST_DAY - EXCEL_DAY_ZERO).days:
+    if 61 <= days <= (LAST_DAY - EXCEL_DAY_ZERO).days:  # not a number, or infinite, is neither
         shown = f", perhaps Excel's serial number of {(EXCEL_DAY_ZERO + timedelta(days=int(days))).isoformat()}"
     return Unreadable("serial-date", message=f"is a number, not a date{shown}", fix="format the cell as a date")
 

@@ -159,7 +159,8 @@ def _accounts(book: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
         before[_of(before, mask=both)].pipe(_negative, part="movement"),
     ]
     columns = ["unit", "part", "number", "minor"]
-    entries = pd.concat([part[columns] for part in parts if len(part)], ignore_index=True).assign(reason="")
+    filled = [part[columns] for part in parts if len(part)] or [before[columns]]
+    entries = pd.concat(filled, ignore_index=True).assign(reason="")
     whole = pd.concat([entries, _silences(units, told=entries)], ignore_index=True)
     facts = ["own_of", "project_id", "currency", "basis", "budget_basis", "closed", "due", "year_end"]
     return whole.merge(units[["unit", *facts]], how="left", on="unit")

@@ -25,7 +25,7 @@ CHANGE_COLUMNS = (
     "project_id", "name", "version", "kind", "change_id", "approved_on", "approver", "finish_moved_days",
     "start_moved_days", "budget_change", "currency", "breach", "breach_reason", "flags", "source_ref",
 )  # fmt: skip
-NO_BASELINE, ONE_VERSION = "no baseline returned", "only one version"
+NO_BASELINE, ONE_VERSION = "no baseline", "one version"
 
 
 def variance(baselines: pd.DataFrame, *, projects: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +101,7 @@ def rebaselines(
         start_moved_days=(later["start_on"] - earlier["start_on"]).dt.days.astype("Int64"),
         budget_change=later["budget"] - earlier["budget"],
         breach=breach,
-        breach_reason="approved before the first report that we hold",
+        breach_reason="before our first report",
     )
     raised = {
         "within one period of a breach": breach.notna() & breach.ne("no breach"),

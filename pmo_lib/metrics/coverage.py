@@ -33,8 +33,8 @@ SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 SPEAKS_OF_RISK = re.compile(r"\brisk", re.IGNORECASE)
 SIGN_COLUMNS = [
     "project_id", "name", "delivery_status", "rating", "rating_reason", "whole_life_cost", "cost_reason", "currency",
-    "cost_moved_share", "finish_on", "moved_days", "before_reason", *SIGNS, "signs", "rules", "compared_with",
-    "source_ref",
+    "cost_moved_share", "finish_on", "finish_reason", "moved_days", "before_reason", *SIGNS, "signs", "rules",
+    "compared_with", "source_ref",
 ]  # fmt: skip
 
 
@@ -70,7 +70,8 @@ def warning_signs(
     rows["rating_reason"] = rows["rating_reason"].fillna("no status was returned")
     known = {name: _forecast_or_approved(rows, stem=name) for name in ("whole_life_cost", "finish")}
     rows["whole_life_cost"], rows["finish_on"] = known["whole_life_cost"][0], known["finish"][0]
-    rows["cost_reason"] = _cost_reason(rows, states=states)
+    rows["cost_reason"] = _told(rows, states=states, stem="whole_life_cost", values=rows["whole_life_cost"])
+    rows["finish_reason"] = _told(rows, states=states, stem="finish", values=rows["finish_on"])
     before, since = _before(rows["project_id"], history=history)
     cost, finish = (_same_basis(before, basis=known[name][1], stem=name) for name in ("whole_life_cost", "finish"))
     rows["cost_moved_share"] = (rows["whole_life_cost"] / cost.where(cost.gt(0)) - 1).astype("float64")
@@ -124,11 +125,13 @@ def _before_reason(before: pd.DataFrame, *, since: str) -> pd.Series[str]:
     return reason if since else pd.Series("no earlier return", index=before.index, dtype="str")
 
 
-def _cost_reason(rows: pd.DataFrame, *, states: pd.DataFrame) -> pd.Series[str]:
+def _told(rows: pd.DataFrame, *, states: pd.DataFrame, stem: str, values: pd.Series[Any]) -> pd.Series[str]:
+    """Return why neither the forecast nor the approved value is known, '' where one is."""
+    ending = "_on" if stem == "finish" else ""
     said = states.loc[states["table_name"].eq("projects")].sort_values("column_name", ascending=False, kind="stable")
-    said = said.loc[said["column_name"].isin(("whole_life_cost_forecast", "whole_life_cost_baseline"))]
+    said = said.loc[said["column_name"].isin((f"{stem}_forecast{ending}", f"{stem}_baseline{ending}"))]
     words = said.drop_duplicates("row_key").set_index("row_key")["state"].to_dict()
-    return rows["project_id"].map(words).fillna("not set").where(rows["whole_life_cost"].isna(), "").astype("str")
+    return rows["project_id"].map(words).fillna("not set").where(values.isna(), "").astype("str")
 
 
 def _with_signs(rows: pd.DataFrame, *, thresholds: Thresholds) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics.bridge import BRIDGE_COLUMNS
-from pmo_lib.metrics.money import major_units, minor_units
+from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST
+from pmo_lib.metrics.money import NOT_STATED, major_units, minor_units
 from pmo_lib.metrics.movement import LEFT, MOVED_OUT
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def project_facts(
         In-year money counts only where plan and outlook are both there, so that variance = outlook − plan.
     """
     one_currency(costs, in_year, exposure)
+    _one_price_base(costs)
     parts = (_project_rows(projects), _cost_rows(costs), _in_year_rows(in_year), _exposure_rows(exposure))
     facts = pd.concat(parts, axis="columns").sort_index().join(_rating_rows(ratings), how="left")
     facts = facts.reset_index()
@@ -240,7 +241,7 @@ def _cost_rows(costs: pd.DataFrame) -> pd.DataFrame:
         "cost_cause": rows["cause"],
         "cost_before": rows["before"].astype("float64"),
         "cost_now": rows["now"].astype("float64"),
-        "cost_movement": rows["amount"].astype("float64"),
+        "cost_movement": rows["amount"].astype("float64").where(rows["cause"].ne(FIRST)),
         "costs_known": rows["now"].notna().astype("int64"),
     }
     indexed = _indexed(rows, columns=columns)
@@ -294,6 +295,18 @@ def _counts(indexed: pd.DataFrame) -> pd.DataFrame:
 def _rated_order(column: str) -> tuple[str, int]:
     role, _, rating = column.removeprefix(RATED).rpartition(":")
     return role, RATINGS.index(rating) if rating in RATINGS else len(RATINGS)
+
+
+def _one_price_base(costs: pd.DataFrame) -> None:
+    rows = in_form(costs, columns=["before", "now", "price_base"])
+    valued = rows[rows["before"].notna() | rows["now"].notna()]
+    bases = sorted({NOT_STATED if pd.isna(base) or base == "" else str(base) for base in valued["price_base"]})
+    if len(bases) > 1:
+        raise ReportError(
+            f"the portfolios report whole-life cost in the price bases {', '.join(bases)}: no total over them is made",
+            fix="return all costs in one price base",
+            stage="notebook",
+        )
 
 
 def _once(indexed: pd.DataFrame, *, table: str) -> None:

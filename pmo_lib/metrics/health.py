@@ -9,7 +9,7 @@ import pandas as pd
 
 from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, Between, membership, names_of
 from pmo_lib.metrics.ratings import BETTER, COMPARABLE, NOT_COMPARABLE, SAME, SCALES, WORSE
-from pmo_lib.theme import share
+from pmo_lib.theme import counted, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,10 +196,8 @@ def rules(settings: Organisation) -> pd.DataFrame:
             FINISH_RULE,
             "baseline_is_latest_approved",
         ),
-        ("Slip, amber", f"{limits.slip_amber_days} days", SLIP_RULE, "thresholds.slip_amber_days"),
-        ("Slip, red (a breach)", f"{limits.slip_red_days} days", SLIP_RULE, "thresholds.slip_red_days"),
-        ("Cost growth, amber", share(limits.cost_amber), COST_RULE, "thresholds.cost_amber"),
-        ("Cost growth, red (a breach)", share(limits.cost_red), COST_RULE, "thresholds.cost_red"),
+        ("Breach before a re-baseline: slip", f"{limits.slip_red_days} days", SLIP_RULE, "thresholds.slip_red_days"),
+        ("Breach before a re-baseline: cost", share(limits.cost_red), COST_RULE, "thresholds.cost_red"),
         ("Milestones ahead", f"{limits.milestone_horizon_days} days", AHEAD_RULE, "thresholds.milestone_horizon_days"),
     ]
     return pd.DataFrame(rows, columns=["rule", "value", "formula", "source"])
@@ -221,7 +219,7 @@ def _named(row: Mapping[str, Any], *, size: str) -> str:
     if size == "steps":
         return f"{row['name']} ({row['assessor_role']}: {row['rating_before']} to {row['rating']})"
     if size == "moved_days":
-        return f"{row['name']} ({abs(int(row['moved_days'])):,} days)"
+        return f"{row['name']} ({counted(abs(int(row['moved_days'])), noun='day')})"
     other = row.get("other_portfolio_id")
     return f"{row['name']} ({other})" if isinstance(other, str) else str(row["name"])
 

@@ -117,7 +117,7 @@ def unit_outlooks(book: pd.DataFrame, *, ended: pd.Series) -> pd.DataFrame:
     """
     parts = unit_parts(book).set_index(["unit", "part"])
     wide = parts["minor"].unstack().reindex(columns=list(PARTS)).astype("Int64")
-    why = parts["reason"].unstack().reindex(columns=list(PARTS))
+    why = parts["reason"].unstack().reindex(columns=list(PARTS)).astype("str")
     has = why.notna()
     units = book.drop_duplicates("unit").set_index("unit")[[*UNIT, *FACTS]].join(wide)
     by_month = book["number"].gt(0).groupby(book["unit"]).any()
@@ -172,6 +172,8 @@ def _amount_reasons(rows: pd.DataFrame, *, states: pd.DataFrame) -> pd.Series:
 
 def _finest(rows: pd.DataFrame) -> pd.DataFrame:
     """Drop what is stated again in coarser periods: by cost type, and totals without a type beside any finer figure."""
+    if rows["period_kind"].nunique() <= 1:
+        return rows
     rank = rows["period_kind"].map(FINENESS).astype("int64")
     ranked = rows.assign(rank=rank)
     alike = ranked.groupby(["unit", "measure", "cost_type"])["rank"].transform("min")
@@ -185,6 +187,8 @@ def _latest_versions(rows: pd.DataFrame) -> pd.DataFrame:
     ``v10`` comes after ``v9``, no version before any.
     """
     versions = rows["plan_version"].fillna("").astype("str").where(rows["measure"].isin(["plan", "budget"]), "")
+    if versions.nunique() <= 1:
+        return rows
     order = {text: place for place, text in enumerate(sorted(versions.unique(), key=_natural))}
     place = versions.map(order).astype("int64")
     alike = ["unit", "measure", "number", "cost_type", "category"]

@@ -85,7 +85,7 @@ def slipping(slipped: pd.DataFrame) -> pd.DataFrame:
     return slipped[slipped["state"].isin([MISSED, AT_RISK])].reset_index(drop=True)
 
 
-def trend(milestones: pd.DataFrame, *, slipped: pd.DataFrame, top: int = 8) -> pd.DataFrame:
+def trend(milestones: pd.DataFrame, *, slipped: pd.DataFrame, top: int = 6) -> pd.DataFrame:
     """Return the reported dates of the milestones that slip most, over all reports: :data:`TREND_COLUMNS`.
 
     Without a slipping milestone the next ones due are followed. ``expected_on`` is the forecast, or the day it was met;

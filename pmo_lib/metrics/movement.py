@@ -159,7 +159,7 @@ def reasons(rows: pd.DataFrame, *, states: pd.DataFrame, table: str, column: str
     keys = rows[places].astype("object").assign(row_key=row_keys(rows, table=table))
     known = states[[*places, "row_key"]].astype("object").assign(words=[_words(state) for state in _records(states)])
     known = known.drop_duplicates([*places, "row_key"], keep="last")
-    words = keys.merge(known, how="left", on=[*places, "row_key"])["words"].fillna(NOT_SET)
+    words = keys.merge(known, how="left", on=[*places, "row_key"])["words"].astype("object").fillna(NOT_SET)
     return pd.Series(words.to_numpy(), index=rows.index, dtype="str").where(rows[column].isna(), "")
 
 

@@ -6,6 +6,8 @@ that sense and is counted apart.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from pmo_lib.contracts.tables import TABLES
@@ -17,7 +19,8 @@ DISCLOSURE_COLUMNS = (
     "column_name", "period", "cells", "reported", "range", "withheld", "no_value", "published_share",
 )  # fmt: skip
 WITHDRAWN_COLUMNS = ("project_id", "name", "column_name", "before", "reason", "source_ref")
-SUBMISSION_COLUMNS = ("project_id", "name", "assessor_role", "submitted_on", "days_after", "reason")
+SUBMISSION_COLUMNS = ("submitted_on", "days_after", "status_rows", "projects", "named", "reason")
+NAMED = 3
 UNDATED = "the return does not say when they came in"
 SEVERITIES = ("error", "warning", "notice")
 MEASURED_KINDS = ("date", "money", "number", "share", "level", "whole")
@@ -69,30 +72,31 @@ def withdrawn(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between)
 
 
 def submissions(status: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
-    """Say when each project's status came in, by rater: missing ones first, then the latest.
-
-    Rows that do not say when they came in share one last line.
+    """Say on which days the status rows came in: projects without any first, then the latest day.
 
     Returns
     -------
     DataFrame
-        :data:`SUBMISSION_COLUMNS`; ``days_after`` counts from the status date to the submission, ``reason`` says why it
-        is null.
+        :data:`SUBMISSION_COLUMNS`, one row per day. ``days_after`` counts from the status date; ``named`` has up to
+        three projects, joined by ``; ``. Rows without a day share the last line, with the ``reason``.
     """
     now = between.now(status)
-    silent = between.now(projects).loc[lambda rows: ~rows["project_id"].isin(now["project_id"]), ["project_id"]]
-    dated = now[now["submitted_on"].notna()]
-    undated = len(now) - len(dated)
-    parts = [
-        silent.assign(reason="no status returned", rank=0),
-        dated.assign(reason="", rank=1),
-        pd.DataFrame({"name": [f"{undated} of {len(now)} status rows"], "reason": UNDATED, "rank": 2}),
+    known = names_of(projects)
+    silent = between.now(projects).loc[lambda rows: ~rows["project_id"].isin(now["project_id"]), "project_id"]
+    days = [(day, rows) for day, rows in now.groupby("submitted_on", sort=True)]
+    undated = now[now["submitted_on"].isna()]
+    lines = [
+        _came(silent, known=known, reason="no status returned") | {"status_rows": 0},
+        *(
+            _came(rows["project_id"], known=known) | {"submitted_on": day, "on": rows["status_date"].max()}
+            for day, rows in reversed(days)
+        ),
+        _came(undated["project_id"], known=known, reason=UNDATED),
     ]
-    rows = pd.concat(parts if undated else parts[:2], ignore_index=True)
-    rows["name"] = rows["project_id"].map(names_of(projects)).fillna(rows["name"])
-    rows["days_after"] = (rows["submitted_on"] - rows["status_date"]).dt.days.astype("Int64")
-    rows = rows.sort_values(["rank", "days_after", "name"], ascending=[True, False, True], kind="stable")
-    return rows.reindex(columns=list(SUBMISSION_COLUMNS)).reset_index(drop=True)
+    table = pd.DataFrame(lines, columns=[*SUBMISSION_COLUMNS, "on"])
+    table[["submitted_on", "on"]] = table[["submitted_on", "on"]].astype("datetime64[us]")
+    table["days_after"] = (table["submitted_on"] - table["on"]).dt.days.astype("Int64")
+    return table.loc[table["projects"] > 0, list(SUBMISSION_COLUMNS)].reset_index(drop=True)
 
 
 def findings_by_rule(findings: pd.DataFrame) -> pd.DataFrame:
@@ -134,6 +138,12 @@ def _withdrawn(now: pd.DataFrame, *, before: pd.Series, states: pd.DataFrame) ->
         reason=reasons(gone, states=states, table="projects", column=column),
     )
     return listed[~listed["reason"].str.startswith("a range")]
+
+
+def _came(project_ids: pd.Series, *, known: pd.Series, reason: str = "") -> dict[str, Any]:
+    names = sorted(project_ids.map(known).dropna().unique())
+    named = "; ".join([*names[:NAMED], f"and {len(names) - NAMED} more"] if len(names) > NAMED else names)
+    return {"status_rows": len(project_ids), "projects": project_ids.nunique(), "named": named, "reason": reason}
 
 
 def _as_text(value: object) -> str:

@@ -14,10 +14,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import plotly.graph_objects as go
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
 from pmo_lib.store import write_atomically
+from pmo_lib.theme import template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,6 +95,20 @@ def figure_html(figure: Mapping[str, Any], *, number: int) -> Markup:
         height=int(layout.get("height") or DEFAULT_HEIGHT),
         data=Markup(data.translate(_UNSAFE)),  # noqa: S704 - the line before made it safe inside a script element
     )
+
+
+def warm() -> None:
+    """Make one figure of each common kind, since plotly loads a kind when it is first used."""
+    kinds = (go.Bar, go.Box, go.Heatmap, go.Histogram, go.Icicle, go.Pie, go.Scatter, go.Treemap, go.Waterfall)
+    axes = {"title": {"text": "a"}, "tickvals": [1]}
+    layout = {
+        "template": template(),
+        "title": {"text": "a"},
+        "xaxis": axes,
+        "yaxis": axes,
+        "annotations": [{"text": "a"}],
+    }
+    go.Figure([kind() for kind in kinds], layout=layout).to_json()
 
 
 def title_of(figure: Mapping[str, Any]) -> str:

@@ -19,7 +19,15 @@ from markupsafe import Markup
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode, from_dict
 
-from pmo_lib.render.charts import PLOTLY, asset_name, figure_html, library, page_script, script_hash
+from pmo_lib.render.charts import (
+    PLOTLY,
+    asset_name,
+    figure_html,
+    library,
+    page_script,
+    script_hash,
+    warm as warm_figures,
+)
 from pmo_lib.render.headings import Headings
 from pmo_lib.report import ECHO, PUBLISHED
 from pmo_lib.theme import page_css
@@ -59,7 +67,9 @@ def render(notebook: NotebookNode, *, assets: str = "../assets", standalone: boo
 
 
 def warm() -> None:
-    """Load the template and what it needs; for the fork server, before it forks."""
+    """Load the template, plotly.js and the kinds of figures; for the fork server, before it forks."""
+    warm_figures()
+    policy(standalone=True)
     render(_node({"cells": [{"cell_type": "markdown", "source": "## a", "metadata": {}}], "metadata": {}}))
 
 

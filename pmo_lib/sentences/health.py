@@ -128,13 +128,16 @@ def withdrawn_sentence(gone: pd.DataFrame) -> str:
 
 def submissions_sentence(came: pd.DataFrame) -> str:
     """Say how many statuses are missing, and how late the dated ones came; see ``metrics.quality.submissions``."""
-    missing = int(came["reason"].eq("no status returned").sum())
-    days = came["days_after"].dropna().astype("float64")
-    said = [f"{counted(missing, noun='project')} without any status" if missing else "Every project has a status"]
-    if len(days):
-        said.append(f"half came within {int(days.median())} days of the status date, the last after {int(days.max())}")
-    undated = came.loc[came["reason"].str.contains("does not say"), "name"]
-    said += [f"{text} do not say when they came in" for text in undated]
+    missing = came.loc[came["reason"] == "no status returned", "projects"]
+    dated = came[came["days_after"].notna()]
+    undated = came.loc[came["reason"].str.contains("does not say"), "status_rows"]
+    said = [f"{counted(int(n), noun='project')} without any status" for n in missing] or ["Every project has a status"]
+    if len(dated):
+        last = counted(int(dated["days_after"].iloc[0]), noun="day")
+        said.append(
+            f"{counted(int(dated['status_rows'].sum()), noun='row')} came in, the last {last} after the status date"
+        )
+    said += [f"{counted(int(n), noun='row')} without the day of submission" for n in undated]
     return "; ".join(said) + "."
 
 

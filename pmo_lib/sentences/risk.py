@@ -70,9 +70,7 @@ def wanted_sentence(wanted: pd.DataFrame) -> str:
 def spoken_sentence(spoken: pd.DataFrame) -> str:
     """Say how many projects speak of risk in their texts; what they say is quoted, not judged."""
     projects = counted(spoken["project_id"].nunique(), noun="project")
-    return (
-        f"{counted(len(spoken), noun='sentence')} of {projects} speak of risk; none has an owner, a figure or a date."
-    )
+    return f"{counted(len(spoken), noun='sentence')} of {projects} speak of risk; they are quoted as they stand."
 
 
 def cover_sentence(cover: pd.DataFrame) -> str:

@@ -28,12 +28,12 @@ def finishes_sentence(moved: pd.DataFrame) -> str:
 
 def kept_sentence(record: pd.DataFrame) -> str:
     """Say how many promises of the latest report were kept; see ``metrics.schedule.kept``."""
+    latest = record[record["period"] == record["period"].max()]
     said = []
-    for kind, every in record.groupby("kind", sort=False):
-        rows = every[every["period"] == every["period"].max()]
+    for kind, rows in latest.groupby("kind", sort=False):
         told = ", ".join(f"{n} {outcome}" for n, outcome in zip(rows["promises"], rows["outcome"], strict=True))
         said.append(f"{str(kind).capitalize()} due by {month(rows['period'].iloc[0])}: {told}.")
-    gone = record["outcome"].eq("left the data").any()
+    gone = latest["outcome"].eq("left the data").any()
     return " ".join(said) + (" A project that left the data has not thereby finished." if gone else "")
 
 
@@ -44,7 +44,7 @@ def broken_sentence(lost: pd.DataFrame) -> str:
         return f"{counted(len(lost), noun='promise')} not met by the day."
     worst = dated.sort_values("late_days", ascending=False, kind="stable").iloc[0]
     what = f"{worst['item']} of {worst['name']}"
-    late = f"{number(worst['late_days'])} days"
+    late = counted(int(worst["late_days"]), noun="day")
     return f"{counted(len(lost), noun='promise')} not met by the day; furthest off: {what}, {late}."
 
 

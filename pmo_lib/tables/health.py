@@ -24,9 +24,9 @@ def decisions_table(decisions: pd.DataFrame) -> HtmlTable:
         *([] if one_currency else [Show("currency", "Currency")]),
         Show("due_on", "Deadline", "day", reason="due_on_reason"),
         Show("days_left", "Days left", "number", reason="due_on_reason"),
-        Show("cost_of_delay", "Cost of a month's delay", form, reason="cost_of_delay_reason"),
+        Show("cost_of_delay", "Delay, a month", form, reason="cost_of_delay_reason"),
         Show("decider", "Who decides", reason="decider_reason"),
-        Show("asked_before", "Earlier reports that asked", "number"),
+        Show("asked_before", "Asked before", "number", note="earlier reports in which it was open"),
         SOURCE,
     ]
     return html_table(decisions, columns=columns, caption="Open decisions, the nearest deadline first")
@@ -146,12 +146,13 @@ def withdrawn_table(gone: pd.DataFrame) -> HtmlTable:
 
 
 def submissions_table(came: pd.DataFrame) -> HtmlTable:
-    """Write when each status came in; see ``metrics.quality.submissions``."""
+    """Write on which days the status rows came in; see ``metrics.quality.submissions``."""
     columns = [
-        Show("name", "Project"),
-        Show("assessor_role", "Rater"),
         Show("submitted_on", "Submitted", "day", reason="reason"),
         Show("days_after", "After the status date", "days", reason="reason"),
+        Show("status_rows", "Status rows", "number"),
+        Show("projects", "Projects", "number"),
+        Show("named", "Which", "prose"),
     ]
     return html_table(came, columns=columns, caption="Submissions, missing and latest first")
 

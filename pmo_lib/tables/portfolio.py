@@ -25,10 +25,11 @@ MEASURES_IN_WORDS = {
     "projects": "Projects",
     "cost_before": "Whole-life cost before",
     "cost_now": "Whole-life cost now",
-    "cost_movement": "Movement of whole-life cost",
+    "costs_known": "Projects with a whole-life cost",
     "plan": "In-year plan",
     "outlook": "In-year outlook",
     "variance": "In-year variance",
+    "in_year_known": "Projects with plan and outlook",
     "risks_open": "Open risks",
     "exposure": "Net risk exposure",
 }
@@ -69,6 +70,7 @@ def reconciliation_table(reconciled: pd.DataFrame) -> HtmlTable:
         money_unit=reconciled["unit"].where(reconciled["unit"].str.fullmatch("[A-Z]{3}"), ""),
         rows_sum=_exact(reconciled, column="rows_sum"),
         figures_sum=_exact(reconciled, column="figures_sum"),
+        ended_sum=_exact(reconciled, column="ended_sum"),
         tree_sum=_exact(reconciled, column="tree_sum"),
     )
     sums = [
@@ -83,6 +85,7 @@ def reconciliation_table(reconciled: pd.DataFrame) -> HtmlTable:
             Show("money_unit", "Currency"),
             Show("portfolios", "Portfolios", "number"),
             *sums,
+            Show("ended_sum", "Held by portfolios that ended"),
             Show("tree_sum", "Top of the hierarchy"),
             Show("agrees", "Equal", "flag"),
         ],
@@ -95,20 +98,6 @@ def reconciliation_table(reconciled: pd.DataFrame) -> HtmlTable:
         caption="Portfolio by portfolio",
     )
     return _together([wholes, _folded(inner, summary="Portfolio by portfolio")])
-
-
-def bridge_table(steps: pd.DataFrame) -> HtmlTable:
-    """Write the bridge by cause; see ``portfolio.cost_bridge``."""
-    return html_table(
-        steps,
-        columns=[
-            Show("step", "Step"),
-            Show("amount", "Amount", "money"),
-            Show("projects", "Projects", "number"),
-            Show("valued", "with a figure", "number"),
-        ],
-        caption="Whole-life cost, from the last published total to this one",
-    )
 
 
 def largest_table(movements: pd.DataFrame) -> HtmlTable:

@@ -55,7 +55,7 @@ def wanted_table(wanted: pd.DataFrame) -> HtmlTable:
         Show("whole_life_cost", "Whole-life cost", "money", reason="cost_reason"),
         Show("cost_moved_share", "Cost moved", "share_signed", reason="before_reason"),
         Show("moved_days", "Finish moved", "days_signed", reason="before_reason"),
-        Show("finish_on", "Finish", "day"),
+        Show("finish_on", "Finish", "day", reason="finish_reason"),
         SOURCE,
     ]
     rules = str(wanted["rules"].iloc[0])

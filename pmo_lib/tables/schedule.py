@@ -96,7 +96,7 @@ def rebaselines_table(changes: pd.DataFrame) -> HtmlTable:
         Show("approver", "By", reason="absent"),
         Show("finish_moved_days", "Finish moved", "days_signed", reason="absent"),
         Show("budget_change", "Budget", "money_signed", reason="absent"),
-        Show("breach", "Stood before at", reason="breach_reason"),
+        Show("breach", "Standing before", reason="breach_reason"),
         Show("flags", "To look at", "prose"),
         SOURCE,
     ]
