@@ -297,7 +297,8 @@ def _read(path: Path) -> NotebookNode:
     try:
         return _parsed(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, nbformat.ValidationError) as error:
-        raise ParameterError(f"{path.name}: this notebook cannot be read: {error}", fix="check the path") from error
+        what = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise ParameterError(f"{path.name}: this notebook cannot be read: {what}", fix="check the path") from error
 
 
 def _parsed(document: dict[str, Any]) -> NotebookNode:

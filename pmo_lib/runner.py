@@ -21,7 +21,7 @@ from pmo_lib.engine import execute
 from pmo_lib.errors import ParameterError, PmoError, ReportError
 from pmo_lib.extracts import extract
 from pmo_lib.parameters.load import load_reports, settings_for
-from pmo_lib.render import gate, render, write_assets
+from pmo_lib.render import gate, render, without_paths, write_assets
 from pmo_lib.report import PUBLISHED
 from pmo_lib.results import STATE_FILE, from_notebook, owed_reports, published, read_failures
 from pmo_lib.site import write_index
@@ -228,7 +228,7 @@ def _settle(outcome: Outcome, *, folder: Path) -> Done:
 
 def _cause(error: PmoError) -> str:
     """One line without anything that two runs would write differently."""
-    return " ".join(str(error).split())
+    return without_paths(" ".join(str(error).split()))
 
 
 def _publish(staged: tuple[Path, Path], *, place: Path) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from registers import RULES, a_risk, history, portfolios, register, risks, scored, table
+from hypothesis import given, strategies as st
+from registers import RULES, a_risk, few, history, portfolios, register, risks, scored, table
 
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics import exposure, risk
@@ -30,7 +29,7 @@ PUBLISHED_WITH_HOLES = (
 
 
 def test_published_matrix_with_holes_is_refused() -> None:
-    """A matrix that leaves two cells of the worst impact unrated, as a published one does, is found out cell by cell."""
+    """A matrix that leaves two cells of the worst impact unrated, as a published one does, is found out by cell."""
     faults = risk.matrix_faults(PUBLISHED_WITH_HOLES)
     holes = faults.loc[faults["fault"].eq("no grade"), ["probability_level", "impact_level"]]
     assert holes.to_numpy().tolist() == [[5, 2], [5, 3]]
@@ -93,7 +92,7 @@ def test_opportunity_is_negative() -> None:
 
 
 def test_returned_zero_is_a_figure() -> None:
-    """An impact or a probability that was returned as 0 is quantified, and an impossible opportunity is no minus zero."""
+    """What was returned as 0 is quantified, and an impossible opportunity is no minus zero."""
     rows = [a_risk("R-1", cost_impact_likely=0), a_risk("R-2", kind="opportunity", probability=0)]
     found = register(rows).set_index("risk_id")
     assert found["expected_money"].to_dict() == {"R-1": 0.0, "R-2": 0.0}
@@ -146,9 +145,9 @@ def test_withheld_is_not_missing() -> None:
 
 @pytest.mark.parametrize(
     ("status", "closed_on", "state"),
-    [("open", None, "open"), ("escalated", None, "open"), ("closed", "2026-09-01", "closed"), ("closed", None, "closed"),
-     ("occurred", None, "occurred"), (None, None, "open"), (None, "2026-09-30", "closed"), (None, "2026-10-01", "open"),
-     ("open", "2026-09-01", "open")],
+    [("open", None, "open"), ("escalated", None, "open"), ("closed", "2026-09-01", "closed"),
+     ("closed", None, "closed"), ("occurred", None, "occurred"), (None, None, "open"),
+     (None, "2026-09-30", "closed"), (None, "2026-10-01", "open"), ("open", "2026-09-01", "open")],
 )  # fmt: skip
 def test_stated_status_decides_what_is_open(status: str | None, closed_on: str | None, state: str) -> None:
     """A risk is as open as its status says; without one it is open until a closing date is past."""
@@ -182,6 +181,7 @@ def test_register_reads_from_the_worst_open_risk_on() -> None:
     assert register(rows)["risk_id"].tolist() == ["R-4", "R-3", "R-2", "R-5", "R-1"]
 
 
+@few
 @given(risks(), st.randoms(use_true_random=False))
 def test_order_of_the_return_does_not_matter(rows: list[dict[str, Any]], random: Any) -> None:
     """The register, exposure and heat map are the same for any order of the rows."""
@@ -192,6 +192,7 @@ def test_order_of_the_return_does_not_matter(rows: list[dict[str, Any]], random:
     pd.testing.assert_frame_equal(exposure.risk_exposure(one), exposure.risk_exposure(two))
 
 
+@few
 @given(risks())
 def test_another_risk_leaves_the_others_as_they_are(rows: list[dict[str, Any]]) -> None:
     """Adding a risk changes no figure of any other."""
@@ -240,6 +241,7 @@ def test_risk_of_a_project_that_moved_keeps_its_history() -> None:
 # --- the heat map -----------------------------------------------------------------------------------------------
 
 
+@few
 @given(risks())
 def test_heat_map_loses_no_open_risk(rows: list[dict[str, Any]]) -> None:
     """In each stance, the counts and the risks without levels add up to the open risks."""
@@ -302,6 +304,7 @@ def test_equal_risks_share_the_better_rank() -> None:
     assert top["rank_by_score"].to_dict() == {"R-1": 1, "R-2": 2, "R-3": 2, "R-4": 4}
 
 
+@few
 @given(risks())
 def test_unquantified_risks_are_listed_not_lost(rows: list[dict[str, Any]]) -> None:
     """Every open risk has both a score and an expected cost, or stands in the list with a reason for what it lacks."""

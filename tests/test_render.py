@@ -20,7 +20,7 @@ from hypothesis import given, settings, strategies as st
 from plotly.offline import get_plotlyjs
 
 from pmo_lib.errors import GateRefused
-from pmo_lib.render import asset_name, gate, refusals, render, write_assets
+from pmo_lib.render import asset_name, gate, refusals, render, without_paths, write_assets
 from pmo_lib.render.charts import PLOTLY, figure_html, page_script, title_of
 from pmo_lib.render.gate import machine_roots
 from pmo_lib.render.headings import Headings
@@ -567,6 +567,13 @@ def test_a_hostile_name_does_not_stop_a_report(tmp_path: Path) -> None:
         reasons = refusals(notebook, page=render(notebook), parameters=ASKED, figures_made=2)
         assert all("holds a link in its text" in reason for reason in reasons)
         assert bool(reasons) == payload.startswith("<a ")
+
+
+def test_paths_can_be_cut_from_a_cause() -> None:
+    """The cause of a failure is told without this machine's folders, so that the roll-up that tells it may pass."""
+    here = Path(jobs.__file__)
+    told = without_paths(f"ImportError: no x ({here}) in {here.parents[1]}/pmo_lib/a.py, not in /opt/b")
+    assert told == "ImportError: no x (…/tests/jobs.py) in …/pmo_lib/a.py, not in /opt/b"
 
 
 def test_the_machine_has_names_to_look_for() -> None:

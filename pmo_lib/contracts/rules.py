@@ -185,13 +185,14 @@ def reference_failures(tables: Tables) -> list[Failure]:
     A table that the return does not have at all is not looked for, but projects and portfolios always are.
     """
     failures = []
-    for reference in REFERENCES:
-        rows = tables.get(reference.table)
-        parents = tables.get(reference.parent)
-        if rows is None or (parents is None and reference.parent not in ("projects", "portfolios")):
-            continue
-        for case in _cases(_frame_schema({"reference": _known_in(parents, reference=reference)}), rows=rows):
-            failures.append(_of_reference(reference, row=case.row))
+    for name, rows in tables.items():
+        rules = {}
+        for number, reference in enumerate(REFERENCES):
+            parents = tables.get(reference.parent)
+            if reference.table == name and (parents is not None or reference.parent in ("projects", "portfolios")):
+                rules[str(number)] = _known_in(parents, reference=reference)
+        cases = _cases(_frame_schema(rules), rows=rows) if rules else []
+        failures += [_of_reference(REFERENCES[int(case.check)], row=case.row) for case in cases]
     return failures
 
 

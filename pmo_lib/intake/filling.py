@@ -174,6 +174,8 @@ class Filler:
 
     def _judge(self, draft: Draft, *, outcomes: Mapping[str, Outcome], readers: Mapping[str, Reader]) -> None:
         """Report the faults of a row's cells; set it aside where it lacks what it must have."""
+        if self.plan.day is not None and draft.status_date is None:
+            draft.rules.append(_NO_DAY.rule)  # said once, of the record
         for column in draft.table.columns:
             faults = outcomes.get(column.name, BLANK).faults
             lacks = column.need in ("key", "cell") and draft.values.get(column.name) is None

@@ -99,7 +99,7 @@ def bridge_steps(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["cause"].ne(FIRST)]
     if rows.empty:
         return pd.DataFrame(columns=STEP_COLUMNS)
-    currency = one_base(rows, column="currency", what="the bridge")
+    currency = one_base(rows[rows["currency"].ne("")], column="currency", what="the bridge")
     moves = _steps(rows[rows["cause"].isin([MOVED_IN, MOVED_OUT])], by="cause", stem="moved_amount")
     since = _steps(rows[rows["since_cause"].ne("")], by="since_cause", stem="since_amount")
     causes = moves.add(since, fill_value=0).reindex(list(CAUSES)).fillna(0).astype("int64")

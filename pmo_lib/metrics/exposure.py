@@ -25,6 +25,10 @@ CAUSES = (
 )  # fmt: skip
 MOVES = ("new", "new, already over", "re-appeared", "re-opened", "moved in", "escalated", "de-escalated", "kept",
          "closed", "occurred", "dropped", "moved out")  # fmt: skip
+COMPARED = [
+    "risk_id", "title", "project_id", "kind", "owner", "currency", "source_ref", "status", "score", "grade", "state",
+    "open", "escalated", "current_probability_level", "current_impact_level", "expected_money", "expected_days",
+]  # fmt: skip
 MOVEMENT_COLUMNS = (
     "risk_id", "title", "project_id", "kind", "kind_before", "owner", "what", "cause", "status_before", "status",
     "position_before", "position", "score_before", "score", "moved_score", "grade_before", "grade",
@@ -119,8 +123,7 @@ def risk_movements(scored: pd.DataFrame, *, period: str) -> pd.DataFrame:
     pairs = paired_risks(scored, period=period)
     if pairs["row_now"].isna().all() or pairs["row_before"].isna().all():
         return pd.DataFrame(columns=list(MOVEMENT_COLUMNS))
-    now = scored.reindex(pairs["row_now"]).reset_index(drop=True)
-    before = scored.reindex(pairs["row_before"]).reset_index(drop=True)
+    now, before = (scored[COMPARED].reindex(pairs[side]).reset_index(drop=True) for side in ("row_now", "row_before"))
     both = zip(pairs.itertuples(), _states_of(now), _states_of(before), strict=True)
     what = [_what(pair, now=state, before=earlier) for pair, state, earlier in both]
     rows = _described(now, before=before).assign(
@@ -185,7 +188,7 @@ def _cause(row: dict[Any, Any]) -> str:
 def _described(now: pd.DataFrame, *, before: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of both registers side by side; what only one of them knows comes from that one."""
     shared = ["risk_id", "title", "project_id", "kind", "owner", "currency", "source_ref"]
-    rows = now[shared].astype("object").combine_first(before[shared].astype("object"))[shared].astype("str")
+    rows = now[shared].where(now["risk_id"].notna(), before[shared])
     rows["position"], rows["position_before"] = _position(now), _position(before)
     for name in ("kind", "status", "score", "grade"):
         rows[f"{name}_before"] = before[name]

@@ -13,7 +13,7 @@ from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, PUBLISHE
 from pmo_lib.theme import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 RUN_OF_YEARS = 4
@@ -31,6 +31,7 @@ LABELS = {
     "in_year_variance_share": "Outlook against plan",
     "whole_life_cost": "Whole-life cost",
 }
+OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
 
 
@@ -61,12 +62,22 @@ def headline(
     rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(underspends)]
     named = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table = pd.concat([named, rates[named.columns]], ignore_index=True) if len(rates) else named
-    table["value"] = table["value"].astype("float64")
+    return _labelled(table, notes=_notes(levels, in_year=in_year, whole_life=whole_life))
+
+
+def opening(levels: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures of the year that open the page, in the form of :func:`headline`."""
+    named = pd.DataFrame(_outlook(levels), columns=["name", "value", "unit", "reason"]).query("name in @OPENING")
+    return _labelled(named, notes=_year_notes(levels))
+
+
+def _labelled(named: pd.DataFrame, *, notes: Mapping[str, str]) -> pd.DataFrame:
+    table = named.assign(value=named["value"].astype("float64"))
     reason = table["reason"].where(table["value"].isna())
     rank = table["name"].map({name: place for place, name in enumerate(LABELS)}).fillna(len(LABELS))
     labels = table["name"].map(LABELS).fillna(table["name"].str.replace("_", " "))
-    notes = table["name"].map(_notes(levels, in_year=in_year, whole_life=whole_life)).fillna("")
-    table = table.assign(reason=reason, label=labels, movement=notes, rank=rank)
+    remarks = table["name"].map(notes).fillna("")
+    table = table.assign(reason=reason, label=labels, movement=remarks, rank=rank)
     return table.sort_values("rank", kind="stable")[FIGURE_COLUMNS].reset_index(drop=True)
 
 
@@ -132,12 +143,18 @@ def _notes(levels: pd.DataFrame, *, in_year: pd.DataFrame, whole_life: pd.DataFr
         "whole_life_cost": f"{costed} of {counted(here, noun='project')} with a figure",
         "in_year_variance_share": f"{paired} of {counted(len(in_year), noun='project')} with both",
     }
-    if len(levels):
-        total = levels.iloc[0]
-        notes["variance"] = f"{total['projects_paired']} of {counted(int(total['projects']), noun='project')} with both"
-        notes["outlook"] = f"fiscal year {total['year']}" + (", provisional" if total["provisional"] else "")
-    return notes
+    return notes | _year_notes(levels)
 
 
 def _sum(amounts: pd.Series) -> float:
     return int(minor_units(amounts).fillna(0).sum()) / 100
+
+
+def _year_notes(levels: pd.DataFrame) -> dict[str, str]:
+    if levels.empty:
+        return {}
+    total = levels.iloc[0]
+    return {
+        "variance": f"{total['projects_paired']} of {counted(int(total['projects']), noun='project')} with both",
+        "outlook": f"fiscal year {total['year']}" + (", provisional" if total["provisional"] else ""),
+    }

@@ -21,6 +21,7 @@ DISCLOSURE_COLUMNS = (
 WITHDRAWN_COLUMNS = ("project_id", "name", "column_name", "before", "reason", "source_ref")
 SUBMISSION_COLUMNS = ("submitted_on", "days_after", "status_rows", "projects", "named", "reason")
 NAMED = 3
+CONCEALED = ("withheld", "not returned", "unreadable")
 UNDATED = "the return does not say when they came in"
 SEVERITIES = ("error", "warning", "notice")
 MEASURED_KINDS = ("date", "money", "number", "share", "level", "whole")
@@ -37,8 +38,8 @@ def drift(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> 
     Returns
     -------
     DataFrame
-        :data:`DISCLOSURE_COLUMNS`: a row for each period in which the portfolio has projects, and each column that ever
-        had a cell withheld, given as a range, unreadable or not returned. ``cells`` = ``reported`` + ``range`` +
+        :data:`DISCLOSURE_COLUMNS`: a row for each column that ever had a cell withheld, given as a range, unreadable or
+        not returned, and each period in which any of its cells says something. ``cells`` = ``reported`` + ``range`` +
         ``withheld`` + ``no_value``; ``published_share`` = (``reported`` + ``range``) ÷ ``cells``.
     """
     ours = states[states["portfolio_id"].eq(between.portfolio_id) & states["table_name"].eq("projects")]
@@ -50,9 +51,9 @@ def drift(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> 
 
 
 def withdrawn(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
-    """List the dates and numbers of ``projects`` that the earlier report published and this one does not.
+    """List the dates and numbers of ``projects`` that the earlier report published and this one withholds.
 
-    A value that is now a range is still published.
+    A value that is now a range is still published, and one that is now not set is not concealed.
 
     Returns
     -------
@@ -121,6 +122,8 @@ def _disclosed(rows: pd.DataFrame, *, states: pd.DataFrame, column: str) -> pd.D
         }
     )
     table_of_counts = counts.groupby("period", as_index=False).sum()
+    told = table_of_counts["reported"] + table_of_counts["range"] + table_of_counts["withheld"]
+    table_of_counts = table_of_counts[told > 0]
     published = table_of_counts["reported"] + table_of_counts["range"]
     return table_of_counts.assign(
         column_name=column,
@@ -137,7 +140,7 @@ def _withdrawn(now: pd.DataFrame, *, before: pd.Series, states: pd.DataFrame) ->
         before=[_as_text(value) for value in before.loc[gone.index]],
         reason=reasons(gone, states=states, table="projects", column=column),
     )
-    return listed[~listed["reason"].str.startswith("a range")]
+    return listed[listed["reason"].str.startswith(CONCEALED)]
 
 
 def _came(project_ids: pd.Series, *, known: pd.Series, reason: str = "") -> dict[str, Any]:

@@ -16,6 +16,7 @@ Null means not computable and has a reason beside it; it is never 0.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,10 +198,10 @@ def compared_period(scored: pd.DataFrame, *, period: str) -> str | None:
 
     A period whose register was not returned is stepped over: a blank return must not make every risk look new.
     """
-    earlier = scored.loc[scored["period"].lt(period)]
-    own = earlier.loc[earlier["ours"]]
-    chosen = own if len(own) else earlier
-    return None if chosen.empty else str(chosen["period"].max())
+    earlier = scored["period"].lt(period)
+    own = earlier & scored["ours"]
+    chosen = scored.loc[own if own.any() else earlier, "period"]
+    return None if chosen.empty else str(chosen.max())
 
 
 def paired_risks(scored: pd.DataFrame, *, period: str) -> pd.DataFrame:
@@ -215,6 +216,8 @@ def paired_risks(scored: pd.DataFrame, *, period: str) -> pd.DataFrame:
         project changed portfolio, by project and id.
     """
     since = compared_period(scored, period=period)
+    # A few columns only: cutting a wide table up costs more than all that follows.
+    scored = scored[["period", "portfolio_id", "risk_id", "project_id", "state", "ours"]]
     now, then = scored.loc[scored["period"].eq(period)], scored.loc[scored["period"].eq(since or "")]
     ours_now, ours_then = now.loc[now["ours"]], then.loc[then["ours"]]
     came, went = _by_project(then.loc[~then["ours"]]), _by_project(now.loc[~now["ours"]])
@@ -325,29 +328,32 @@ def heat_map(register: pd.DataFrame, *, rules: RiskRules) -> pd.DataFrame:
     risks = register.loc[register["open"]]
     if risks.empty:
         return pd.DataFrame(columns=list(HEAT_COLUMNS))
-    cells = [
-        _heat_cell(risks, stance=stance, probability=p, impact=i) for stance in STANCES for p in LEVELS for i in LEVELS
-    ]
-    found = pd.DataFrame(cells)
-    found["grade"] = [rules.matrix[p - 1][i - 1] for _ in STANCES for p in LEVELS for i in LEVELS]
+    every = pd.DataFrame(product(STANCES, LEVELS, LEVELS), columns=list(HEAT_COLUMNS[:3]))
+    found = every.merge(_placed(risks), on=list(HEAT_COLUMNS[:3]), how="left")
+    counts = ["threats", "opportunities", "risks"]
+    found[counts] = found[counts].fillna(0).astype("int64")
+    found["score"] = found["probability_level"] * found["impact_level"]
+    found["grade"] = [rules.matrix[p - 1][i - 1] for _, p, i in product(STANCES, LEVELS, LEVELS)]
     found["above_appetite"] = _above(found["grade"], appetite=rules.appetite)
     found["risks_without_levels"] = len(risks) - found.groupby("stance")["risks"].transform("sum")
     return found[list(HEAT_COLUMNS)]
 
 
-def _heat_cell(risks: pd.DataFrame, *, stance: str, probability: int, impact: int) -> dict[str, Any]:
-    at_probability = risks[f"{stance}_probability_level"].eq(probability).fillna(value=False)
-    at_impact = risks[f"{stance}_impact_level"].eq(impact).fillna(value=False)
-    kinds = risks.loc[at_probability & at_impact, "kind"]
-    return {
-        "stance": stance,
-        "probability_level": probability,
-        "impact_level": impact,
-        "score": probability * impact,
-        "threats": int(kinds.eq("threat").sum()),
-        "opportunities": int(kinds.eq("opportunity").sum()),
-        "risks": len(kinds),
-    }
+def _placed(risks: pd.DataFrame) -> pd.DataFrame:
+    """Count the risks by stance and position, those without levels left out."""
+    parts = [
+        risks[[f"{stance}_probability_level", f"{stance}_impact_level", "kind"]]
+        .set_axis(["probability_level", "impact_level", "kind"], axis="columns")
+        .assign(stance=stance)
+        for stance in STANCES
+    ]
+    placed = pd.concat(parts, ignore_index=True).dropna(subset=["probability_level", "impact_level"])
+    placed = placed.astype({"probability_level": "int64", "impact_level": "int64"})
+    placed["threats"], placed["opportunities"] = placed["kind"].eq("threat"), placed["kind"].eq("opportunity")
+    groups = placed.groupby(list(HEAT_COLUMNS[:3]))
+    return groups.agg(
+        threats=("threats", "sum"), opportunities=("opportunities", "sum"), risks=("kind", "size")
+    ).reset_index()
 
 
 def top_risks(register: pd.DataFrame, *, rules: RiskRules) -> pd.DataFrame:

@@ -4,7 +4,7 @@ Inside: ``charts`` (a figure's HTML, the shared plotly.js), ``headings`` (markdo
 """
 
 from pmo_lib.render.charts import asset_name, write_assets
-from pmo_lib.render.gate import gate, refusals
+from pmo_lib.render.gate import gate, refusals, without_paths
 from pmo_lib.render.page import render, warm
 
-__all__ = ["asset_name", "gate", "refusals", "render", "warm", "write_assets"]
+__all__ = ["asset_name", "gate", "refusals", "render", "warm", "without_paths", "write_assets"]

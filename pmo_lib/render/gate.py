@@ -374,6 +374,13 @@ def _text(parsed: Parsed) -> Iterator[str]:
             yield f"The page holds a path of this machine: {found[0]!r}."
 
 
+def without_paths(text: str) -> str:
+    """Return a text in which folders of this machine are cut from the paths that it holds: the gate refuses them."""
+    for root in machine_roots():
+        text = re.sub(rf"(?<![\w.]){re.escape(root)}/(?=[\w.-])", "…/", text)
+    return text
+
+
 def machine_roots() -> list[str]:
     """Return folders of this machine whose names must not be published, longest first."""
     folders = {Path.cwd(), Path.home(), Path(tempfile.gettempdir()), Path(sys.prefix), Path(__file__).parents[2]}

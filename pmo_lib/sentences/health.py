@@ -69,7 +69,8 @@ def flows_sentence(counts: pd.DataFrame) -> str:
 
 def incomparable_sentence(apart: pd.DataFrame) -> str:
     """Say how many ratings cannot be compared; see ``metrics.ratings.incomparable``."""
-    kinds = apart["note"].str.split(r"[:(]| from ", regex=True).str[0].str.strip()
+    notes = apart["note"].str.replace(r"^before: ", "before ", regex=True)
+    kinds = notes.str.split(r"[:(]| from ", regex=True).str[0].str.strip()
     reasons = apart.groupby(kinds).size().sort_values(ascending=False, kind="stable")
     listed = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
     return f"{counted(len(apart), noun='rating')} cannot be compared: {listed}."
@@ -123,7 +124,7 @@ def drift_sentence(drift: pd.DataFrame) -> str:
 def withdrawn_sentence(gone: pd.DataFrame) -> str:
     """Say how many values were withdrawn, of how many projects; see ``metrics.quality.withdrawn``."""
     projects = counted(gone["project_id"].nunique(), noun="project")
-    return f"Gone since the last report: {counted(len(gone), noun='value')} of {projects}."
+    return f"Withheld since the last report: {counted(len(gone), noun='value')} of {projects}."
 
 
 def submissions_sentence(came: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
-from pmo_lib.theme import counted, month
+from pmo_lib.theme import month
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +142,7 @@ def withdrawn_table(gone: pd.DataFrame) -> HtmlTable:
         Show("reason", "Now", "prose"),
         SOURCE,
     ]
-    return html_table(rows, columns=columns, caption=f"{counted(len(gone), noun='value')} no longer published")
+    return html_table(rows, columns=columns, caption="Values published before and withheld now")
 
 
 def submissions_table(came: pd.DataFrame) -> HtmlTable:
