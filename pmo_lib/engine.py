@@ -271,17 +271,18 @@ def _raise_for_failures(notebook: NotebookNode, *, trouble: Exception | None) ->
         i for i, c in enumerate(notebook.cells) if c.cell_type == "code" and c.source.strip() and not c.execution_count
     ]
     if trouble is not None or left_out:
-        where = f"; cell {left_out[0]} and what follows did not run" if left_out else ""
-        what = f"{type(trouble).__name__}: {trouble}" if trouble else "The notebook ended early"
-        raise ReportError(f"{what}{where}", fix="look for a call that ends the kernel", stage="execute")
+        # Whether a dying kernel still acknowledged its cell differs from run to run: no cell is named then.
+        early = f"The notebook ended early: cell {left_out[0]} did not run" if left_out else ""
+        what = f"{type(trouble).__name__}: {trouble}" if trouble else early
+        raise ReportError(what, fix="look for a call that ends the kernel", stage="notebook")
 
 
 def _cell_failed(index: int, *, cell: NotebookNode, error: Any) -> CellFailed:
     traceback = _ANSI.sub("", "\n".join(error.traceback))
     what = f"Cell {index} ({cell.id}): {error.ename}: {error.evalue}"
-    fix = "let the notebook run to its end instead of leaving it" if error.ename == "SystemExit" else ""
+    fix = "let the notebook run to its end, without exit() or sys.exit()" if error.ename == "SystemExit" else ""
     return CellFailed(
-        what, fix=fix, stage="execute", cell=index, source=cell.source, ename=error.ename, evalue=error.evalue,
+        what, fix=fix, stage="notebook", cell=index, source=cell.source, ename=error.ename, evalue=error.evalue,
         traceback=traceback,
     )  # fmt: skip
 

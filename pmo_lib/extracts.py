@@ -75,6 +75,7 @@ FIELDS: dict[str, Field] = {
         unit="Unit of the value",
         unit_id="Unit, programme or project",
         basis="Which finish is compared",
+        fate="What became of a unit that is no longer there",
         flag="What is remarkable about the date",
         kind="total, or the cause of a step",
         other_portfolio_id="Portfolio that the project came from or went to",

@@ -40,7 +40,7 @@ def shell() -> Iterator[Kernel]:
         raise ReportError(
             "This process is a Jupyter kernel already",
             fix='use the engine "kernel", or run reports with pmo_lib.runner, which starts processes of their own',
-            stage="execute",
+            stage="notebook",
         )
     with _captured_descriptors() as descriptors, contextlib.ExitStack() as undo:
         kernel = Kernel(descriptors)

@@ -1,12 +1,13 @@
 """Plan, run in parallel, publish: every report of every portfolio of a period, and the roll-up after them.
 
 One bad portfolio never stops the rest. A report is made in a staging folder by a process of its own; only when its page
-has passed the gate is it renamed to its final place: page first, then its results, which carry the page's sha256, so that
-a pair that does not match is seen as stale and never as published.
+has passed the gate is it renamed to its final place: page first, then its results, which carry the page's sha256, so
+that a pair that does not match is seen as stale and never as published.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pkgutil
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pmo_lib.engine import execute
 from pmo_lib.errors import ParameterError, PmoError, ReportError
 from pmo_lib.extracts import extract
-from pmo_lib.parameters.load import load_reports, settings_for
+from pmo_lib.parameters.load import find_root, load_reports, settings_for
 from pmo_lib.render import gate, render, without_paths, write_assets
 from pmo_lib.report import PUBLISHED
 from pmo_lib.results import STATE_FILE, from_notebook, owed_reports, published, read_failures
@@ -149,7 +150,13 @@ def warm_modules() -> tuple[str, ...]:
         for room in ("figures", "metrics", "sentences", "tables")
         for module in pkgutil.iter_modules([str(package.joinpath(room))])
     ]
-    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner", *rooms)
+    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner:warm", *rooms)
+
+
+def warm() -> None:
+    """Parse the list of reports in the fork server, so that no child does; what is wrong with it is told later."""
+    with contextlib.suppress(PmoError):
+        load_reports(find_root())
 
 
 def _unknown(names: Iterable[str], *, known: Iterable[str], noun: str) -> list[str]:

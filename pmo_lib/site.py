@@ -86,7 +86,8 @@ def _period(state: Mapping[str, Any], *, prefix: str) -> Markup:
     return Markup(
         "<p>{}</p><p>{}</p>"
         '<div class="table" role="region" tabindex="0" aria-label="Reports"><table>'
-        '<caption>Reports by portfolio</caption><thead><tr><th scope="col">Portfolio</th>{}</tr></thead><tbody>{}</tbody></table></div>'
+        '<caption>Reports by portfolio</caption><thead><tr><th scope="col">Portfolio</th>{}</tr></thead>'
+        "<tbody>{}</tbody></table></div>"
     ).format(_summary(state), links, head, rows)
 
 

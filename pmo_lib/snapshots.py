@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
@@ -46,44 +46,56 @@ class SourceLike(Protocol):
     """A file that a return came in."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """File name."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """Bytes."""
 
     @property
-    def path(self) -> Path: ...
+    def path(self) -> Path:
+        """Where it lies now."""
 
 
 class Return(Protocol):
     """What intake hands over: see ``intake.checked.Checked``."""
 
     @property
-    def period(self) -> str: ...
+    def period(self) -> str:
+        """Month of the status date."""
 
     @property
-    def status_date(self) -> date: ...
+    def status_date(self) -> date:
+        """The day that it speaks of."""
 
     @property
-    def tables(self) -> Mapping[str, pd.DataFrame]: ...
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Typed contract tables by name; money is Decimal."""
 
     @property
-    def findings(self) -> pd.DataFrame: ...
+    def findings(self) -> pd.DataFrame:
+        """Everything that is wrong with it."""
 
     @property
-    def quarantined(self) -> pd.DataFrame: ...
+    def quarantined(self) -> pd.DataFrame:
+        """Rows that could not be used."""
 
     @property
-    def accounting(self) -> pd.DataFrame: ...
+    def accounting(self) -> pd.DataFrame:
+        """Rows and money, in and used."""
 
     @property
-    def cells(self) -> pd.DataFrame: ...
+    def cells(self) -> pd.DataFrame:
+        """Cells, in and used."""
 
     @property
-    def returns(self) -> pd.DataFrame: ...
+    def returns(self) -> pd.DataFrame:
+        """State of each portfolio."""
 
     @property
-    def sources(self) -> Sequence[SourceLike]: ...
+    def sources(self) -> Sequence[SourceLike]:
+        """The files."""
 
 
 @dataclass(frozen=True)
@@ -381,6 +393,11 @@ def _series(values: pa.ChunkedArray, *, column: Column) -> pd.Series:
 
 def empty_table(name: str) -> pd.DataFrame:
     """Return a contract table without rows, with its dtypes."""
+    return _empty_table(name).copy()
+
+
+@cache
+def _empty_table(name: str) -> pd.DataFrame:
     table = TABLES[name]
     return pd.DataFrame(
         {column.name: pd.Series(dtype=column.dtype) for column in table.columns},

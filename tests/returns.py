@@ -58,7 +58,8 @@ def small_return(
 ) -> HandMade:
     """Return portfolios with projects, one IPA rating each."""
     projects = [
-        {"portfolio_id": p, "project_id": i, "name": f"Project {i}", "currency": "GBP", "whole_life_cost_baseline": cost,
+        {"portfolio_id": p, "project_id": i, "name": f"Project {i}", "currency": "GBP",
+         "whole_life_cost_baseline": cost,
          "finish_baseline_on": date(2027, 3, 31), "source_ref": f"file.xlsx, projects, row {n}"}
         for p, ids in portfolios.items() for n, i in enumerate(ids, start=2)
     ]  # fmt: skip

@@ -40,7 +40,8 @@ book = report.begin("ratings", organisation=organisation, period=period, portfol
     """status = book.table("status")
 SABOTAGE
 book.show("ratings", status, table=lambda rows: html_table(rows, columns=[Show("project_id", "Project"), Show("rating", "Rating", "rating")], caption="Ratings"))""",  # noqa: E501
-    """figures = pd.DataFrame([("projects", len(status), "projects", None)], columns=["name", "value", "unit", "reason"])
+    """columns = ["name", "value", "unit", "reason"]
+figures = pd.DataFrame([("projects", len(status), "projects", None)], columns=columns)
 book.publish(figures=figures, tables={"ratings": status[["project_id", "rating"]]})""",
 ]
 WHOLE = [
@@ -49,7 +50,8 @@ from pmo_lib import report
 from pmo_lib.tables.html import Show, html_table
 book = report.begin("whole", organisation=organisation, period=period, snapshot=snapshot, overrides=overrides)""",
     """ratings = book.published("ratings")
-book.show("together", ratings, table=lambda rows: html_table(rows, columns=[Show("project_id", "Project")], caption="All"))""",
+columns = [Show("project_id", "Project")]
+book.show("together", ratings, table=lambda rows: html_table(rows, columns=columns, caption="All"))""",
     """counts = book.batch["status"].value_counts()
 figures = pd.DataFrame([("projects", len(ratings), "projects", None), *((s, n, "reports", None) for s, n in counts.items())], columns=["name", "value", "unit", "reason"])
 book.publish(figures=figures, tables={"ratings": ratings})""",  # noqa: E501

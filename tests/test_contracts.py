@@ -136,6 +136,13 @@ def test_a_cell_out_of_bounds_is_found_where_it_stands(
     assert failures[0].fix
 
 
+def test_a_word_near_an_allowed_one_is_suggested() -> None:
+    """A typing error is answered with the word that was meant, a foreign word with all that are allowed."""
+    failures = cell_failures("status", rows=rows_of("status", {"rating": "grene"}, {"rating": "purple"}))
+    assert [failure.fix for failure in failures] == ["did you mean 'green'?", "use one of them"]
+    assert failures[1].expected == "one of green, amber/green, amber, amber/red, red"
+
+
 def test_a_bad_cell_hides_no_other() -> None:
     """All that is wrong with a table is found in one go, whatever else is wrong with it."""
     rows = rows_of("risks", {"probability": 1.4, "kind": "wish"}, {"cost_impact_low": 9.0})

@@ -92,7 +92,7 @@ def test_both_engines_fail_alike(name: str, run: Run) -> None:
     for outcome in (warm, stock):
         assert isinstance(outcome.error, CellFailed)
         assert (outcome.error.data["cell"], outcome.error.data["ename"]) == (cell, ename)
-        assert outcome.error.data["stage"] == "execute"
+        assert outcome.error.data["stage"] == "notebook"
         assert "\x1b" not in outcome.error.data["traceback"]
     assert warm.error is not None
     assert stock.error is not None
@@ -208,7 +208,6 @@ def test_the_end_of_the_process_is_an_error(run: Run) -> None:
     assert "exit code 0 before it had a result" in str(warm)
     assert isinstance(stock, ReportError)
     assert "DeadKernelError" in str(stock)
-    assert "cell 3 and what follows did not run" in str(stock)
 
 
 @pytest.mark.parametrize("engine", ["pmo", "kernel"])

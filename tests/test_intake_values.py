@@ -364,8 +364,8 @@ def test_what_is_put_right_is_said(kind: str, raw: Any, rule: str, value: Any) -
     assert reader("text").read(" words ").faults == ()
 
 
-def test_a_word_near_an_allowed_one_is_suggested() -> None:
-    """A typing error in a number of words is answered with the word; whether it is allowed, the table's rules say."""
+def test_a_number_is_no_word_and_the_words_are_named() -> None:
+    """Where one of several words is expected, a number is answered with all of them."""
     outcome = reader("choice").read(3.0)
     assert outcome.faults[0].expected == "one of green, amber/green, amber, amber/red, red"
 

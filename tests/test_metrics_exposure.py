@@ -377,7 +377,7 @@ def test_first_register_publishes_its_counts_but_no_movement() -> None:
 
 
 def test_ratio_of_the_whole_needs_every_contingency() -> None:
-    """A project with exposure and unknown contingency makes the ratio of the whole unknown, not the sum of the others."""
+    """A project with exposure and unknown contingency leaves the ratio of the whole unknown, not what is left."""
     figures, _ = published([a_risk("R-1"), a_risk("R-2", project_id="P2")], before=[])
     assert figures.at["contingency_left", "value"] == 100_000
     assert figures.at["exposure_ratio", "reason"] == "contingency unknown for 1 with exposure"

@@ -257,14 +257,14 @@ def test_heat_map_loses_no_open_risk(rows: list[dict[str, Any]]) -> None:
 def test_heat_map_counts_each_stance_by_its_own_levels() -> None:
     """A risk stands at its inherent, current and target position, and above appetite by the matrix."""
     rows = [a_risk("R-1"), a_risk("R-2", kind="opportunity"), a_risk("R-3", target_impact_level=None)]
-    heat = risk.heat_map(register(rows), rules=RULES).set_index(["stance", "probability_level", "impact_level"])
+    heat = risk.heat_map(register(rows), rules=RULES)
+    above = heat.loc[heat["stance"].eq("current"), "above_appetite"].sum()
+    assert above == sum(grade in ("high", "severe") for row in RULES.matrix for grade in row)
+    heat = heat.set_index(["stance", "probability_level", "impact_level"]).sort_index()
     assert heat.at[("inherent", 4, 4), "risks"] == 3
     assert heat.loc[("current", 3, 4), ["threats", "opportunities", "risks"]].tolist() == [2, 1, 3]
     assert heat.at[("target", 2, 3), "risks"] == 2
     assert heat.at[("target", 1, 1), "risks_without_levels"] == 1
-    assert heat.loc["current", "above_appetite"].sum() == sum(
-        grade in ("high", "severe") for row in RULES.matrix for grade in row
-    )
 
 
 def test_appetite_is_for_threats() -> None:

@@ -90,8 +90,11 @@ def test_one_bad_portfolio_stops_no_other(tmp_path: Path) -> None:
     root = build(tmp_path, sabotage='assert portfolio != "ICT", "ICT has no <owner>"')
     ended = run_all(root)
     assert {key: one.status for key, one in ended.items()} == {
-        ("HWY", "ratings"): "published", ("ICT", "ratings"): "failed", ("SCH", "ratings"): "published", ("", "whole"): "published",
-    }  # fmt: skip
+        ("HWY", "ratings"): "published",
+        ("ICT", "ratings"): "failed",
+        ("SCH", "ratings"): "published",
+        ("", "whole"): "published",
+    }
     bad = ended["ICT", "ratings"]
     assert bad.stage == "notebook"
     assert "ICT has no <owner>" in bad.cause
@@ -138,7 +141,9 @@ def test_failure_keeps_the_last_good_page_and_says_so(good: Path, tmp_path: Path
     shutil.copytree(good, root)
     before = tree(root)
     source = root / "notebooks" / "ratings.ipynb"
-    source.write_text(source.read_text().replace("\\npass\\n", "\\n1/0\\n"))
+    broken = source.read_text().replace('"pass\\n"', '"1 / 0\\n"')
+    assert "1 / 0" in broken
+    source.write_text(broken)
     ended = run_all(root, portfolios=("ICT",))
     assert ended["ICT", "ratings"].status == "failed"
     assert tree(root)["demo/2026-09/ICT/ratings.html"] == before["demo/2026-09/ICT/ratings.html"]

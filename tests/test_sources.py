@@ -203,10 +203,10 @@ def test_a_bomb_is_refused_by_its_directory_alone(tmp_path: Path) -> None:
             for _ in range(300):
                 part.write(block)
     assert path.stat().st_size < 2**20
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(SourceError, match="expand to 3"):
         kind_of(path)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 0.5
 
 
 def test_a_part_that_is_packed_too_tightly_is_refused(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pmo_lib.errors import StoreError
 from pmo_lib.store import Store, digest_of, digest_of_file, inside, write_atomically

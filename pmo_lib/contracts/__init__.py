@@ -1,5 +1,5 @@
 """The tables that every report stands on: columns, units, keys, allowed values, rules, findings.
 
-Inside: ``columns`` < ``parts`` (shared columns) < ``delivery``, ``planning``, ``money``, ``registers`` < ``tables`` (all
-of them) < ``findings`` < ``rules`` (what typed tables must keep).
+Inside: ``columns`` < ``parts`` (shared columns) < ``delivery``, ``planning``, ``money``, ``registers`` < ``tables``
+(all of them) < ``findings`` < ``rules`` (what typed tables must keep).
 """

@@ -6,6 +6,7 @@ failures go out with that index, one per cell or row, however often the library 
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -146,7 +147,11 @@ def cell_failures(name: str, *, rows: pd.DataFrame) -> list[Failure]:
     failures = []
     for case in _cases(_cell_schema(name), rows=rows):
         rule = row_rules.get((case.check, case.column))
-        failure = _of_rule(rule, row=case.row) if rule else _of_cell(table.column(case.column), table=name, case=case)
+        failure = (
+            _of_rule(rule, row=case.row)
+            if rule
+            else _of_cell(table.column(case.column), table=name, case=case, value=rows.at[case.row, case.column])
+        )
         failures.append(failure)
     return failures
 
@@ -279,11 +284,14 @@ _WORDS = {
 }
 
 
-def _of_cell(column: Column, *, table: str, case: _Case) -> Failure:
+def _of_cell(column: Column, *, table: str, case: _Case, value: Any) -> Failure:
     low, high = column.bounds
     words, fix = _WORDS[case.check]
     bounds = "" if low is None and high is None else f"from {low:g}" if high is None else f"from {low:g} to {high:g}"
     expected = "one of " + ", ".join(column.allowed) if column.allowed else bounds
+    near = difflib.get_close_matches(str(value), column.allowed, n=1)
+    if near:
+        fix = f"did you mean {near[0]!r}?"
     if column.kind == "share":
         fix = "enter a share between 0 and 1, or a per cent with its sign"
     action: Action = "quarantined" if column.need in ("key", "cell") else "nulled"

@@ -1,8 +1,8 @@
 """The tables, long and tidy: one row is one fact, and every row says which cells it came from.
 
-``portfolio_id`` is the first key of every table and ``source_ref`` (file, sheet, row) its last column. Money is in units
-of the row's ``currency``; shares and probabilities are 0–1; levels 1–5. A cell without a value has a row in ``states``
-that says why (see :data:`STATES`).
+``portfolio_id`` is the first key of every table and ``source_ref`` (file, sheet, row) its last column. Money is in
+units of the row's ``currency``; shares and probabilities are 0–1; levels 1–5. A cell without a value has a row in
+``states`` that says why (see :data:`STATES`).
 """
 
 from __future__ import annotations

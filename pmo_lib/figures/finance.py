@@ -39,6 +39,7 @@ AHEAD = 0.4  # opacity of what is forecast
 # Only a change of cost is better or worse; projects that come, go or fall silent are neither.
 CAUSE_COLOURS = {
     "left": HOLD,
+    "no report now": HOLD,
     "moved out": HOLD,
     "withheld or range": SERIES[3],
     "newly published": SERIES[3],
@@ -66,11 +67,12 @@ STATE_WORDS = {"published": "single figure", "range": "range only"}
 def levels_bars(levels: pd.DataFrame) -> go.Figure:
     """Draw spent and forecast as a share of the budget, at each level; see ``metrics.outlook.levels``."""
     rows = _telling(levels)
-    budget = rows["budget"].where(rows["budget"].gt(0))
-    spent = (rows["ytd_actual"].fillna(0) + rows["accruals"].fillna(0)).where(rows["basis"].ne("annual"), 0)
+    budget = rows["budget"] - rows["unpaired_budget"]
+    outlook = rows["outlook"] - rows["unpaired_outlook"]
+    spent = (rows["ytd_actual"].fillna(0) + rows["accruals"].fillna(0)).where(rows["basis"].eq("monthly"), 0)
     lines = _lines(rows["name"].astype("str"))
     figure = go.Figure()
-    parts = ((spent, "spent", 1.0), (rows["outlook"] - spent, "forecast", AHEAD))
+    parts = ((spent, "spent", 1.0), (outlook - spent, "forecast", AHEAD))
     ends = [0.0] * len(rows)
     for amounts, name, opacity in parts:
         values = (amounts / budget * 100).clip(upper=LONGEST)
@@ -78,12 +80,17 @@ def levels_bars(levels: pd.DataFrame) -> go.Figure:
             figure.add_trace(
                 go.Bar(
                     x=values, y=lines.places(), width=lines.thickness, orientation="h", name=name, hoverinfo="skip",
-                    marker={"color": OUTLOOK_COLOUR, "opacity": opacity},
+                    marker={"color": OUTLOOK_COLOUR},
+                    opacity=opacity,
                 )
             )  # fmt: skip
         ends = [end + float(value) for end, value in zip(ends, values.fillna(0), strict=True)]
-    words = [f"{share(row['outlook'] / row['budget'])} of {_money(row, 'budget')}" for row in rows.to_dict("records")]
-    figure.add_trace(_words_at([min(end, LONGEST) for end in ends], lines=lines, words=words))
+    currency = str(rows["currency"].iloc[0])
+    words = [
+        f"{share(cost / whole)} of {money(whole, currency=currency)}"
+        for cost, whole in zip(outlook, budget, strict=True)
+    ]
+    figure.add_trace(_words_at([min(max(end, 100.0), LONGEST) for end in ends], lines=lines, words=words))
     figure.add_vline(x=100, line={"color": INK, "width": 2})
     over = int((levels["level"].eq("project") & levels["variance"].lt(0)).sum())
     count = int(levels.iloc[0]["projects_paired"])
@@ -108,7 +115,8 @@ def phased_curves(phased: pd.DataFrame) -> go.Figure:
                 x=[text for text, is_in in zip(months, mask, strict=True) if is_in],
                 y=phased.loc[mask, "outlook"] / fine.divisor,
                 name=name,
-                marker={"color": OUTLOOK_COLOUR, "opacity": opacity},
+                marker={"color": OUTLOOK_COLOUR},
+                opacity=opacity,
                 hovertemplate="%{x}: %{y:,.2f}<extra>" + name + "</extra>",
             ),
             row=1,
@@ -123,7 +131,7 @@ def phased_curves(phased: pd.DataFrame) -> go.Figure:
     for name, (values, dash, colour) in cumulative.items():
         trace = _line(months, values=values / scale.divisor, name=name, dash=dash, colour=colour)
         figure.add_trace(trace.update(showlegend=name == "outlook"), row=2, col=1)
-    _end_labels(figure, phased=phased, months=months, scale=scale)
+    _end_labels(figure, phased=phased, scale=scale)
     last = phased.iloc[-1]
     head = f"Outlook {_money(last, 'outlook_cumulative')} against a plan of {_money(last, 'plan_cumulative')}"
     figure.update_layout(
@@ -240,7 +248,7 @@ def disclosure_bars(trend: pd.DataFrame) -> go.Figure:
 
 def _telling(levels: pd.DataFrame) -> pd.DataFrame:
     """Return the upper levels, and the projects that are farthest from their budget."""
-    compared = levels[levels["variance"].notna() & levels["budget"].gt(0)]
+    compared = levels[levels["variance"].notna() & (levels["budget"] - levels["unpaired_budget"]).gt(0)]
     upper = compared[compared["level"].isin(["portfolio", "programme"])]
     below = compared[compared["level"].isin(["project", "own"])]
     farthest = below["variance"].abs().sort_values(ascending=False, kind="stable").index[:MOST_ROWS]
@@ -305,18 +313,15 @@ def _line(months: Sequence[str], *, values: pd.Series, name: str, dash: str, col
     )  # fmt: skip
 
 
-def _end_labels(figure: go.Figure, *, phased: pd.DataFrame, months: Sequence[str], scale: Scale) -> None:
-    """Write plan and outlook of the whole year at the end of their lines, the higher one on top."""
+def _end_labels(figure: go.Figure, *, phased: pd.DataFrame, scale: Scale) -> None:
+    """Write plan and outlook of the whole year into the upper left, where cumulative curves never run."""
     last = phased.iloc[-1]
-    plan_is_higher = not last["plan_cumulative"] < last["outlook_cumulative"]
-    for name, higher in (("plan", plan_is_higher), ("outlook", not plan_is_higher)):
-        value = last[f"{name}_cumulative"]
-        if pd.notna(value):
-            figure.add_annotation(
-                x=months[-1], y=value / scale.divisor, xref="x2", yref="y2", showarrow=False, xanchor="right",
-                yanchor="bottom" if higher else "top", text=f"{name} {scale.write(value)}",
-                font={"color": PLAN_COLOUR if name == "plan" else OUTLOOK_COLOUR},
-            )  # fmt: skip
+    for row, (name, colour) in enumerate({"outlook": OUTLOOK_COLOUR, "plan": PLAN_COLOUR}.items()):
+        figure.add_annotation(
+            xref="x2 domain", x=0.02, xanchor="left", yref="y2 domain", y=1 - 0.12 * row, yanchor="top",
+            showarrow=False, font={"color": colour},
+            text=f"{name} of the year {scale.write(last[f'{name}_cumulative'])} {scale.unit}",
+        )  # fmt: skip
 
 
 def _waterfall(steps: pd.DataFrame, *, names: Sequence[str], colours: Sequence[str]) -> go.Figure:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MOST_ROWS = 40
-CELL, NAME = 40, 22
+CELL, NAME = 40, 18
 
 
 def in_year_bars(years: pd.DataFrame) -> go.Figure:
@@ -64,23 +64,26 @@ def disclosure_bars(shares: pd.DataFrame) -> go.Figure:
 
 def structure_heatmap(structures: pd.DataFrame) -> go.Figure:
     """Draw what reorganisation moves to (+) and from (−) each unit, by report; see ``metrics.structure.structures``."""
-    changed = structures.loc[structures["difference"].ne(0), "unit_id"]
-    rows = structures[structures["unit_id"].isin(changed)] if len(changed) else structures
-    names = rows.drop_duplicates("unit_id", keep="last").set_index("unit_id")["name"]
+    earlier = structures[structures["period"].ne(structures["period"].max())]
+    earlier = earlier if len(earlier) else structures
+    changed = earlier[earlier["unit_id"].isin(earlier.loc[earlier["difference"].ne(0), "unit_id"])]
+    rows = changed if len(changed) else earlier
+    fates = rows.drop_duplicates("unit_id", keep="last").set_index("unit_id")["fate"]
     wide = rows.pivot_table(index="unit_id", columns="period", values="difference").sort_index()
     scale = money_scale(rows["difference"].dropna(), currency=_currency(structures))
     words = [[scale.write(cell, signed=True) if cell else "" for cell in row] for row in wide.fillna(0.0).to_numpy()]
     limit = float(rows["difference"].abs().max()) or 1.0
+    names = [wrapped(f"{unit} ({fates[unit]})" if fates[unit] else str(unit), width=NAME) for unit in wide.index]
     figure = go.Figure(
         go.Heatmap(
-            z=wide.to_numpy(), x=[wrapped(month(str(period)), width=4) for period in wide.columns],
-            y=[wrapped(str(names[unit]), width=NAME) for unit in wide.index], zmin=-limit, zmax=limit,
-            colorscale=[[0, SERIES[1]], [0.5, PAPER], [1, ACCENT]], showscale=False, xgap=2, ygap=2, text=words,
-            texttemplate="%{text}", textfont={"color": INK}, hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+            z=wide.to_numpy(), x=[wrapped(month(str(period)), width=4) for period in wide.columns], y=names,
+            zmin=-limit, zmax=limit, colorscale=[[0, SERIES[1]], [0.5, PAPER], [1, ACCENT]], showscale=False, xgap=2,
+            ygap=2, text=words, texttemplate="%{text}", textfont={"color": INK},
+            hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         )
     )  # fmt: skip
-    height = CELL * sum(1 + len(str(names[unit])) // (2 * NAME) for unit in wide.index)
-    figure.update_layout(**framed(f"What reorganisation moved, {scale.unit}", inner=height))
+    height = CELL * len(names)
+    figure.update_layout(**framed(f"As today − as then organised, {scale.unit}", inner=height))
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(type="category", showgrid=False, autorange="reversed")
     return figure
@@ -127,6 +130,7 @@ def clients_bars(clients: pd.DataFrame) -> go.Figure:
 
 
 def _variances(years: pd.DataFrame, *, names: Sequence[str], head: str) -> go.Figure:
+    """Draw the distance from plan to the right of each name, whichever way; words and colour say which."""
     values = years["variance_share"].astype("float64")
     words = [
         f"{share(row['variance_share'], signed=True, decimals=1)} "
@@ -135,12 +139,10 @@ def _variances(years: pd.DataFrame, *, names: Sequence[str], head: str) -> go.Fi
     ]
     colours = [RISE if value > 0 else ACCENT if value < 0 else HOLD for value in values]
     rows = Rows.of(names)
-    figure = go.Figure(_bars(values, rows=rows, words=words, colours=colours))
+    figure = go.Figure(_bars(values.abs(), rows=rows, words=words, colours=colours))
     figure.update_layout(**framed(head, inner=rows.height), **rows.layout())
-    figure.update_xaxes(
-        title_text="outlook − plan, share of plan", range=_room(values, spare=0.8), tickformat=".0%", nticks=5,
-        zeroline=True, zerolinecolor=MUTED,
-    )  # fmt: skip
+    figure.update_xaxes(title_text="distance from plan (− under, + over)", tickformat=".0%", nticks=5)
+    figure.update_xaxes(range=_room(values.abs(), spare=0.7))
     return figure
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -141,7 +140,7 @@ class Reader:
         try:
             value = self._read(given)
         except Unreadable as error:
-            return faulty(Fault(error.rule, "error", error.message, self._nearest(given) or error.fix, self.expected))
+            return faulty(Fault(error.rule, "error", error.message, error.fix, self.expected))
         return Outcome("typed", value=value, faults=tuple(self._remarks(raw)))
 
     def _translated(self, raw: Raw) -> Raw:
@@ -165,12 +164,6 @@ class Reader:
         if kind == "date" and isinstance(raw, datetime) and raw.time() != time():
             return [Fault("time-dropped", "notice", "has a time of day, which was dropped", "enter the day alone")]
         return []
-
-    def _nearest(self, given: Raw) -> str:
-        if self.column.kind != "choice" or not isinstance(given, str):
-            return ""
-        near = difflib.get_close_matches(_folded(given), self.column.allowed, n=1)
-        return f"did you mean {near[0]!r}?" if near else ""
 
     @property
     def expected(self) -> str:

@@ -90,7 +90,7 @@ def _worst_ratings(status: pd.DataFrame, *, states: pd.DataFrame) -> pd.DataFram
     rows = latest.assign(place=latest["rating"].map(PLACES), said=key.map(words))
     rows = rows.sort_values(["project_id", "place", "assessor_role"], ascending=[True, False, True], kind="stable")
     worst = rows.drop_duplicates("project_id")[["project_id", "rating", "said"]]
-    reason = worst["said"].fillna("not rated").where(worst["rating"].isna(), "")
+    reason = worst["said"].astype("str").fillna("not rated").where(worst["rating"].isna(), "")
     return worst.assign(rating_reason=reason).drop(columns="said")
 
 
@@ -131,14 +131,15 @@ def _told(rows: pd.DataFrame, *, states: pd.DataFrame, stem: str, values: pd.Ser
     said = states.loc[states["table_name"].eq("projects")].sort_values("column_name", ascending=False, kind="stable")
     said = said.loc[said["column_name"].isin((f"{stem}_forecast{ending}", f"{stem}_baseline{ending}"))]
     words = said.drop_duplicates("row_key").set_index("row_key")["state"].to_dict()
-    return rows["project_id"].map(words).fillna("not set").where(values.isna(), "").astype("str")
+    return rows["project_id"].map(words).astype("str").fillna("not set").where(values.isna(), "").astype("str")
 
 
 def _with_signs(rows: pd.DataFrame, *, thresholds: Thresholds) -> pd.DataFrame:
     rows["low_confidence"] = rows["rating"].isin(LOW_CONFIDENCE).astype("boolean")
     rows["unrated"] = rows["rating"].isna().astype("boolean")
     rows["finish_later"] = rows["moved_days"].gt(thresholds.slip_red_days).astype("boolean")
-    share = rows["cost_moved_share"]
+    # Rounded, so that a rise of exactly the limit is not above it by a rounding error.
+    share = rows["cost_moved_share"].round(9)
     rows["cost_up"] = share.gt(thresholds.cost_red).astype("boolean").mask(share.isna())
     rows["cost_unknown"] = rows["whole_life_cost"].isna().astype("boolean")
     rows["signs"] = rows[list(SIGNS)].fillna(value=False).sum(axis="columns").astype("Int64")

@@ -26,10 +26,12 @@ REASON_OF = {
 # In the order of the tiles.
 LABELS = {
     "outlook": "Outlook of the year",
+    "budget": "Budget of the year",
     "variance": "Under (+) or over (−) budget",
     "movement": "Outlook, change since the last report",
     "in_year_variance_share": "Outlook against plan",
     "whole_life_cost": "Whole-life cost",
+    "plan": "Plan of the year",
 }
 OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
@@ -52,14 +54,15 @@ def headline(
     in_year, whole_life
         Results of :mod:`pmo_lib.metrics.cost`; sums of these tables' columns.
     underspends
-        Those of this report's fiscal year.
+        Of all years; those of ``in_year``'s fiscal year are counted.
 
     Returns
     -------
     DataFrame
         ``name, value, unit, reason, label, movement``; a null value has a reason.
     """
-    rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(underspends)]
+    this_year = underspends[underspends["year"].isin(in_year["year"])]
+    rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(this_year)]
     named = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table = pd.concat([named, rates[named.columns]], ignore_index=True) if len(rates) else named
     return _labelled(table, notes=_notes(levels, in_year=in_year, whole_life=whole_life))
@@ -154,7 +157,14 @@ def _year_notes(levels: pd.DataFrame) -> dict[str, str]:
     if levels.empty:
         return {}
     total = levels.iloc[0]
+    covered = f"{total['projects_paired']} of {counted(int(total['projects']), noun='project')} with both"
     return {
-        "variance": f"{total['projects_paired']} of {counted(int(total['projects']), noun='project')} with both",
+        "variance": f"{_side(total['variance'], up='under', down='over')} budget, {covered}",
+        "movement": f"{_side(total['movement'], up='higher', down='lower')} for the same projects",
         "outlook": f"fiscal year {total['year']}" + (", provisional" if total["provisional"] else ""),
+        "budget": "the plan: no budget was returned" if total["budget_basis"] == "plan" else "",
     }
+
+
+def _side(value: float, *, up: str, down: str) -> str:
+    return "" if pd.isna(value) else up if value > 0 else down if value < 0 else "exactly on"

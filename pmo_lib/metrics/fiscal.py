@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pmo_lib.metrics.movement import Between
+from pmo_lib.metrics.movement import Between, since_last_report
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pmo_lib.parameters.models import Organisation
 
 MONTHS_OF_YEAR = 12
 
@@ -63,6 +65,15 @@ class View:
     def between(self) -> Between:
         """The two reports that are compared."""
         return Between(self.portfolio_id, self.period, self.since)
+
+
+def view_of(projects_history: pd.DataFrame, *, portfolio_id: str, period: str, settings: Organisation) -> View:
+    """Return what the report of a portfolio looks at; the report before is the last one in which it returned projects.
+
+    See :func:`pmo_lib.metrics.movement.since_last_report`: a missing return is skipped, and never read as a fall.
+    """
+    between = since_last_report(projects_history, portfolio_id=portfolio_id, period=period)
+    return View(portfolio_id, period, between.since, settings.fiscal_year_start_month)
 
 
 def numbers_of_year(periods: pd.Series, *, ends: pd.Series) -> pd.Series:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 NO_COST, NO_YEAR, NO_REGISTER = "no project has a single figure", "no plan with an outlook", "no risk register returned"
 NO_REPORT, NO_BEFORE = "no report of it is published", "there is no earlier report to compare with"
+LABELS = {
+    "portfolios_complete": "Portfolios with every report",
+    "whole_life_cost": "Whole-life cost",
+    "in_year_variance_share": "In-year outlook against plan",
+    "risks_open": "Open risks",
+}
 # Figure name, column of the hierarchy, unit ("" is the currency), why it may be null.
 TREE_FIGURES = (
     ("whole_life_cost_before", "cost_before", "", NO_BEFORE),
@@ -56,7 +62,7 @@ def key_figures(tree: pd.DataFrame, *, covered: pd.DataFrame, since: str | None)
     owing = covered[covered["state"].ne(ENDED)]
     complete, risks = int(owing["state"].eq(COMPLETE).sum()), _lacking(top, report=RISK)
     rows = [
-        _figure("portfolios_complete", complete, unit="portfolios", movement=f"of {len(owing)} that owe reports"),
+        _figure("portfolios_complete", complete, unit="portfolios", movement=f"of {len(owing)}"),
         _figure("projects", top["projects"], unit="projects", reason=NO_REPORT, movement=_lacking(top, report=HEALTH)),
         *_money_figures(top, since=since),
         *_red_figures(tree),
@@ -98,13 +104,13 @@ def headline(
 
 def _figure(name: str, value: Any, *, unit: str, reason: str = NO_REPORT, movement: str = "") -> Figure:
     known = value is not None and pd.notna(value)
-    label = name.replace("_", " ")
+    label = LABELS.get(name, name.replace("_", " ").capitalize())
     return {
         "name": name,
         "value": float(value) if known else None,
         "unit": unit,
         "reason": None if known else reason,
-        "label": label[:1].upper() + label[1:],
+        "label": label,
         "movement": movement,
     }
 

@@ -145,12 +145,22 @@ def _ratings_by_unit(tree: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(tree: pd.DataFrame) -> list[str]:
-    """Return, for each node, the reports that its sums are without: ``financial outlook of DFT, HO``; "" if none."""
+    """Return, for each node, the portfolios that its sums are without; "" if none.
+
+    ``DFT, HO (financial outlook)``: of DFT every report is missing, of HO the one in brackets.
+    """
     columns = [column for column in tree.columns if column.startswith(WITHOUT)]
-    return [
-        "; ".join(f"{report_in_words(name)} of {row[name]}" for name in columns if row[name])
-        for row in tree[columns].to_dict("records")
-    ]
+    return [_lacking({name: row[name] for name in columns}) for row in tree[columns].to_dict("records")]
+
+
+def _lacking(marks: Mapping[str, str]) -> str:
+    reports: dict[str, list[str]] = {}
+    for column, portfolios in marks.items():
+        for portfolio in portfolios.split(", ") if portfolios else ():
+            reports.setdefault(portfolio, []).append(report_in_words(column))
+    return ", ".join(
+        unit if len(lost) == len(marks) else f"{unit} ({', '.join(lost)})" for unit, lost in sorted(reports.items())
+    )
 
 
 def report_in_words(column: str) -> str:

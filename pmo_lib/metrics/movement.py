@@ -55,12 +55,15 @@ class Between:
 def since_last_report(projects_history: pd.DataFrame, *, portfolio_id: str, period: str) -> Between:
     """Return ``period`` beside the last earlier period in which the portfolio returned projects.
 
-    A period that it did not return is skipped, so that a missing return is never read as a fall; a portfolio that is
-    new is compared with the last period in which its projects stood elsewhere.
+    A period that it did not return is skipped, so that a missing return is never read as a fall; unless most of its
+    projects stood elsewhere in that period: a portfolio that is new, or founded again, is compared with that report.
     """
     earlier = projects_history[projects_history["period"] < period]
-    ours = earlier[earlier["portfolio_id"] == portfolio_id]
-    known = sorted((ours if len(ours) else earlier)["period"].unique())
+    ours = earlier.loc[earlier["portfolio_id"] == portfolio_id, "period"]
+    here = (projects_history["period"] == period) & (projects_history["portfolio_id"] == portfolio_id)
+    ids = projects_history.loc[here, "project_id"].unique()
+    stood = earlier[earlier["project_id"].isin(ids)].groupby("period")["project_id"].nunique()
+    known = sorted({*ours, *stood.index[2 * stood >= len(ids)]}) or sorted(earlier["period"].unique())
     return Between(portfolio_id, period, known[-1] if known else None)
 
 
@@ -154,13 +157,18 @@ def reasons(rows: pd.DataFrame, *, states: pd.DataFrame, table: str, column: str
         Index of ``rows``; ``""`` where the cell has a value, else for example ``withheld: Section 43``,
         ``a range: 2026-03-31 to 2028-03-31`` or ``not set``.
     """
-    states = states[(states["table_name"] == table) & (states["column_name"] == column)]
+    words = pd.Series("", index=rows.index, dtype="str")
+    nulls = rows[column].isna()
+    if not nulls.any():
+        return words
     places = [name for name in ("period", "portfolio_id") if name in rows.columns and name in states.columns]
-    keys = rows[places].astype("object").assign(row_key=row_keys(rows, table=table))
-    known = states[[*places, "row_key"]].astype("object").assign(words=[_words(state) for state in _records(states)])
-    known = known.drop_duplicates([*places, "row_key"], keep="last")
-    words = keys.merge(known, how="left", on=[*places, "row_key"])["words"].astype("object").fillna(NOT_SET)
-    return pd.Series(words.to_numpy(), index=rows.index, dtype="str").where(rows[column].isna(), "")
+    silent = rows.loc[nulls, list(dict.fromkeys((*places, *TABLES[table].key, column)))]
+    told = states[(states["table_name"] == table) & (states["column_name"] == column)]
+    known = dict(zip(_places_and(told["row_key"], rows=told, places=places), map(_words, _records(told)), strict=True))
+    keys = _places_and(row_keys(silent, table=table), rows=silent, places=places)
+    told_words = pd.Series([known.get(key, NOT_SET) for key in keys], index=silent.index, dtype="str")
+    words.loc[nulls] = told_words
+    return words
 
 
 def row_keys(rows: pd.DataFrame, *, table: str) -> pd.Series:
@@ -248,6 +256,10 @@ def _causes(before: pd.Series, *, now: pd.Series) -> pd.Series:
     cause = pd.Series(UNCHANGED, index=before.index, dtype="str").mask(before.ne(now), REBASED)
     cause = cause.mask(before.notna() & now.isna(), WITHDRAWN).mask(before.isna() & now.notna(), PUBLISHED)
     return cause.mask(before.isna() & now.isna(), NEVER)
+
+
+def _places_and(keys: pd.Series, *, rows: pd.DataFrame, places: list[str]) -> list[tuple[str, ...]]:
+    return list(zip(*(rows[name] for name in places), keys, strict=True))
 
 
 def _records(states: pd.DataFrame) -> list[dict[str, str]]:

@@ -219,7 +219,9 @@ def _sums(entries: pd.DataFrame, *, by: list[str], level: str) -> pd.DataFrame:
         .nunique(),
     }
     counts = pd.DataFrame(counted).reindex(facts.index).fillna(0).astype("int64")
+    told = entries[entries["part"].eq("outlook") & entries["minor"].notna()]
     bases = pd.concat([_one(entries.groupby(by)[name]) for name in ("basis", "budget_basis")], axis="columns")
+    bases["basis"] = _one(told.groupby(by)["basis"]).reindex(bases.index).fillna(bases["basis"])
     whole = pd.concat([wide.apply(major_units), facts, counts, bases, _silence(entries, by=by)], axis="columns")
     return whole.reset_index().assign(level=level)
 

@@ -130,7 +130,8 @@ def reconciliation(facts: pd.DataFrame, *, figures: pd.DataFrame, tree: pd.DataF
     DataFrame
         ``measure, unit, portfolio_id`` ("" for the whole), ``portfolios, rows`` (project rows with a value),
         ``rows_sum, figures_sum``, for the whole also ``ended_sum`` (what portfolios held that are no longer there and
-        make no report) and ``tree_sum`` = rows_sum + ended_sum, ``agrees`` (always true: see below).
+        make no report) and ``tree_sum`` = rows_sum + ended_sum, ``agrees`` (always true: see below). A sum of no
+        rows is null.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def reconciliation(facts: pd.DataFrame, *, figures: pd.DataFrame, tree: pd.DataF
     if len(broken):
         words = [
             f"{row['measure']} of {row['portfolio_id'] or 'the whole'}: rows {row['rows_sum']:,.2f}, "
-            f"published {row['figures_sum']:,.2f}, hierarchy {row['tree_sum']:,.2f}".removesuffix(", hierarchy nan")
+            f"published {row['figures_sum']:,.2f}, hierarchy {row['tree_sum']:,.2f}".replace("nan", "none")
             for row in broken.head(5).to_dict("records")
         ]
         raise ReportError(
@@ -449,7 +450,8 @@ def _checked(
         here, said, count = sums.rows.get(portfolio, 0), sums.figures.get(portfolio), sums.lengths.get(portfolio, 0)
         yield {
             "measure": check.measure, "unit": unit, "portfolio_id": portfolio, "portfolios": 1, "rows": count,
-            "rows_sum": here / sums.scale, "figures_sum": (said or 0) / sums.scale, "tree_sum": None,
+            "rows_sum": _told(here, scale=sums.scale, known=count), "ended_sum": None, "tree_sum": None,
+            "figures_sum": _told(said or 0, scale=sums.scale, known=said or count),
             "agrees": said is not None and abs(here - said) <= _slack(check, rows=count),
         }  # fmt: skip
     here, said = (sum(values.get(portfolio, 0) for portfolio in owed) for values in (sums.rows, sums.figures))
@@ -457,10 +459,17 @@ def _checked(
     ended = sum(value for portfolio, value in sums.rows.items() if portfolio not in owed)
     yield {
         "measure": check.measure, "unit": unit, "portfolio_id": "", "portfolios": len(owed), "rows": count,
-        "rows_sum": here / sums.scale, "figures_sum": said / sums.scale, "ended_sum": ended / sums.scale,
-        "tree_sum": sums.tree / sums.scale,
+        "rows_sum": _told(here, scale=sums.scale, known=count),
+        "ended_sum": _told(ended, scale=sums.scale, known=ended),
+        "figures_sum": _told(said, scale=sums.scale, known=said or count),
+        "tree_sum": _told(sums.tree, scale=sums.scale, known=count or ended),
         "agrees": here + ended == sums.tree and abs(here - said) <= _slack(check, rows=count + len(owed)),
     }  # fmt: skip
+
+
+def _told(total: int, *, scale: int, known: int) -> float | None:
+    """Return a total in its unit; null where nothing is behind it."""
+    return total / scale if known else None
 
 
 def _sums(check: Check, *, facts: pd.DataFrame, figures: pd.DataFrame, tree: pd.DataFrame) -> _Sums:

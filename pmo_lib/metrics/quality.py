@@ -21,6 +21,7 @@ DISCLOSURE_COLUMNS = (
 WITHDRAWN_COLUMNS = ("project_id", "name", "column_name", "before", "reason", "source_ref")
 SUBMISSION_COLUMNS = ("submitted_on", "days_after", "status_rows", "projects", "named", "reason")
 NAMED = 3
+PLACE = ("period", "portfolio_id")
 CONCEALED = ("withheld", "not returned", "unreadable")
 UNDATED = "the return does not say when they came in"
 SEVERITIES = ("error", "warning", "notice")
@@ -45,7 +46,11 @@ def drift(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> 
     ours = states[states["portfolio_id"].eq(between.portfolio_id) & states["table_name"].eq("projects")]
     stated = set(ours.loc[ours["state"].isin(STATED), "column_name"])
     rows = projects[projects["portfolio_id"] == between.portfolio_id]
-    parts = [_disclosed(rows, states=ours, column=name) for name in TABLES["projects"].names if name in stated]
+    parts = [
+        _disclosed(rows[list(dict.fromkeys((*PLACE, "project_id", name)))], states=ours, column=name)
+        for name in TABLES["projects"].names
+        if name in stated
+    ]
     whole = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return whole.reindex(columns=list(DISCLOSURE_COLUMNS))
 
@@ -68,7 +73,7 @@ def withdrawn(states: pd.DataFrame, *, projects: pd.DataFrame, between: Between)
         _withdrawn(now, before=before[name].reindex(now["project_id"]).set_axis(now.index), states=states)
         for name in names
     ]
-    whole = pd.concat(parts, ignore_index=True)
+    whole = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     return whole.sort_values(["name", "project_id"], kind="stable")[list(WITHDRAWN_COLUMNS)].reset_index(drop=True)
 
 
@@ -134,7 +139,9 @@ def _disclosed(rows: pd.DataFrame, *, states: pd.DataFrame, column: str) -> pd.D
 
 def _withdrawn(now: pd.DataFrame, *, before: pd.Series, states: pd.DataFrame) -> pd.DataFrame:
     column = str(before.name)
-    gone = now.loc[now[column].isna() & before.notna()]
+    gone = now.loc[now[column].isna() & before.notna(), [*PLACE, "project_id", "name", "source_ref", column]]
+    if gone.empty:
+        return pd.DataFrame(columns=list(WITHDRAWN_COLUMNS))
     listed = gone[["project_id", "name", "source_ref"]].assign(
         column_name=column,
         before=[_as_text(value) for value in before.loc[gone.index]],

@@ -23,6 +23,11 @@ SCALES: dict[str, tuple[str, ...]] = {"three-point": ("green", "amber", "red"), 
 RATING_KINDS = (*RATINGS, "withheld", "not rated")
 BETTER, WORSE, SAME, NEW, NOT_COMPARABLE = "better", "worse", "same", "new", "not comparable"
 COMPARABLE = (BETTER, WORSE, SAME)
+# What is read of each table: wide tables are slow to cut.
+PROJECT_COLUMNS = ("period", "portfolio_id", "project_id", "name", "source_ref")
+STATUS_COLUMNS = (
+    "period", "portfolio_id", "project_id", "status_date", "assessor_role", "rating", "rating_scale", "source_ref",
+)  # fmt: skip
 RATING_COLUMNS = (
     "project_id", "name", "assessor_role", "rating_scale", "rating", "rating_reason", "rating_before", "movement",
     "steps", "note", "since", "source_ref",
@@ -52,6 +57,7 @@ def ratings(status: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFram
         ``no status returned``), ``note`` why a movement is ``not comparable`` or ``new``. ``steps`` is positive
         towards red, null unless both were rated alike.
     """
+    status, projects = status[list(STATUS_COLUMNS)], projects[list(PROJECT_COLUMNS)]
     spoken = _spoken(between.now(status), states=states)
     silent = between.now(projects).loc[lambda rows: ~rows["project_id"].isin(spoken["project_id"])]
     silent = silent[["project_id", "source_ref"]].assign(rating_reason="no status returned")
@@ -146,6 +152,7 @@ def counts(status: pd.DataFrame, *, states: pd.DataFrame, between: Between) -> p
         ``period, assessor_role, rating_scale, rating, projects, rated, share``; ``rating`` also takes ``withheld`` and
         ``not rated``, which have no share. ``share`` is of ``rated``: the ratings by that rater on that scale.
     """
+    status = status[list(STATUS_COLUMNS)]
     ours = status[(status["portfolio_id"] == between.portfolio_id) & (status["period"] <= between.period)]
     parts = [_spoken(rows, states=states) for _, rows in ours.groupby("period")]
     spoken = pd.concat(parts, ignore_index=True) if parts else _spoken(ours, states=states)

@@ -32,6 +32,11 @@ FINISH_COLUMNS = (
     "project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "start_moved_days", "start_reason",
     "flag", "basis", "since", "source_ref",
 )  # fmt: skip
+# What is read of each project: wide tables are slow to cut.
+PROJECT_COLUMNS = (
+    "period", "portfolio_id", "project_id", "name", "delivery_status", "start_baseline_on", "finish_actual_on",
+    "source_ref",
+)  # fmt: skip
 BASES = {"finish_baseline_on": "approved finish", "finish_forecast_on": "forecast finish"}
 ENDED = ("closed", "cancelled")
 NO_MOVEMENT = "no movement can be computed"
@@ -80,6 +85,7 @@ def finishes(
         movement of the baseline start. ``flag`` joins with ``; ``: ``moved after it had lapsed`` (the date had passed
         at the earlier report), ``lapsed`` (it has passed and stands), ``start moved``.
     """
+    projects = projects[list(dict.fromkeys((*PROJECT_COLUMNS, column)))]
     pairs = paired(projects, column=column, between=between).loc[lambda p: ~p["movement"].isin([LEFT, MOVED_OUT])]
     starts = paired(projects, column="start_baseline_on", between=between).set_index("project_id")
     refs = between.now(projects).drop_duplicates("project_id").set_index("project_id")["source_ref"]
@@ -178,15 +184,12 @@ def _why_null(
     table: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, column: str, between: Between
 ) -> pd.Series:
     """Say for each project why its movement is null; ``""`` where it is not."""
-    why_now, why_before = (
-        table["project_id"].map(
-            reasons(rows.set_index("project_id", drop=False), states=states, table="projects", column=column)
-        )
-        for rows in (
-            between.now(projects).drop_duplicates("project_id"),
-            between.before(projects).drop_duplicates("project_id"),
-        )
-    )
+    whys = []
+    for rows in (between.now(projects), between.before(projects)):
+        one = rows.drop_duplicates("project_id").set_index("project_id", drop=False)
+        why = reasons(one, states=states, table="projects", column=column)
+        whys.append(table["project_id"].map(why).astype("str"))
+    why_now, why_before = whys
     elsewhere = "no date in the return of " + table["other_portfolio_id"].fillna("")
     reason = ("before: " + why_before).mask(table["movement"] == MOVED_IN, elsewhere)
     reason = reason.mask(table["movement"] == JOINED, "joined since: no earlier date")

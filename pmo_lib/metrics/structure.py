@@ -22,7 +22,8 @@ AS_THEN, TODAY = "as then organised", "on today's structure"
 FOLLOWED = ("renamed", "merged")
 DISSOLVED, ENDED = "dissolved", "no longer reports"
 STRUCTURE_COLUMNS = [
-    "period", "unit_id", "name", "projects_then", "cost_then", "projects_today", "cost_today", "difference", "currency",
+    "period", "unit_id", "name", "fate", "projects_then", "cost_then", "projects_today", "cost_today", "difference",
+    "currency",
 ]  # fmt: skip
 MOVE_COLUMNS = ["period", "project_id", "name", "from_id", "to_id", "before", "now", "currency"]
 
@@ -70,7 +71,8 @@ def structures(
     -------
     DataFrame
         One row per period and unit: :data:`STRUCTURE_COLUMNS`. Counts of projects and whole-life cost, both ways;
-        ``difference`` is cost today − cost then. In each period Σ then = Σ today, so Σ ``difference`` = 0.
+        ``fate`` says what became of a unit that is no longer there; ``difference`` is cost today − cost then. In each
+        period Σ then = Σ today, so Σ ``difference`` = 0.
     """
     rows = _placed(projects_history, costs_history=costs_history, lineage=lineage)
     then = _by_unit(rows, by="portfolio_id", suffix="then")
@@ -79,10 +81,11 @@ def structures(
     counts = ["projects_then", "projects_today"]
     table[counts] = table[counts].fillna(0).astype("int64")
     latest = rows.loc[rows["period"].eq(rows["period"].max()), "portfolio_id"]
-    labels = _labels(table["unit_id"], names=unit_names(portfolios), today=frozenset(latest), lineage=lineage)
+    names = table["unit_id"].map(unit_names(portfolios)).fillna(table["unit_id"])
+    fates = _fates(table["unit_id"], today=frozenset(latest), lineage=lineage)
     difference = minor_units(table["cost_today"]).fillna(0) - minor_units(table["cost_then"]).fillna(0)
-    table = table.assign(name=labels, difference=major_units(difference), currency=one_currency(costs_history))
-    return table[STRUCTURE_COLUMNS]
+    table = table.assign(name=names, fate=fates, difference=major_units(difference))
+    return table.assign(currency=one_currency(costs_history))[STRUCTURE_COLUMNS]
 
 
 def moves(costs_history: pd.DataFrame) -> pd.DataFrame:
@@ -158,11 +161,10 @@ def _by_unit(rows: pd.DataFrame, *, by: str, suffix: str) -> pd.DataFrame:
     return table.assign(**{f"cost_{suffix}": major_units(table[f"cost_{suffix}"])})
 
 
-def _labels(ids: pd.Series, *, names: pd.Series, today: frozenset[str], lineage: pd.DataFrame) -> list[str]:
-    """Return the name of each unit, with what became of it where it is no longer there."""
+def _fates(ids: pd.Series, *, today: frozenset[str], lineage: pd.DataFrame) -> list[str]:
+    """Say what became of each unit that is no longer there; "" of the others."""
     gone = sorted(set(ids) - today)
     heirs = successors(gone, lineage=lineage, today=sorted(today))
     whole = set(lineage.loc[lineage["project_id"].isna(), "from_id"])
-    ends = {unit: f" (now {names.get(heirs[unit], heirs[unit])})" for unit in heirs}
-    ends |= {unit: f" ({DISSOLVED if unit in whole else ENDED})" for unit in gone if unit not in heirs}
-    return [f"{names.get(unit, unit)}{ends.get(unit, '')}" for unit in ids]
+    ends = {unit: DISSOLVED if unit in whole else ENDED for unit in gone}
+    return [f"now {heirs[unit]}" if unit in heirs else ends.get(unit, "") for unit in ids]

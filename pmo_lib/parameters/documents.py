@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import re
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -26,7 +28,7 @@ KeyPath = tuple[str | int, ...]
 SECRET_KEY = re.compile(
     r"passw(or)?d|passphrase|secret|token|credential|api_?key|private_?key|access_?key", re.IGNORECASE
 )
-# Shapes that no ordinary parameter has: cloud keys, forge tokens, signed web tokens, key files, a password in an address.
+# Shapes that no ordinary parameter has: cloud keys, forge tokens, signed web tokens, key files, address passwords.
 SECRET_SHAPE = re.compile(
     r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
     r"|\bsk-[A-Za-z0-9_-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
@@ -145,6 +147,12 @@ def _inspect(document: Document, *, root: Node) -> None:
             document.complain(path, message="looks like a secret", fix=REFERENCE_FIX)
 
 
+@cache
+def _parsed(text: str) -> tuple[Any, Any]:
+    """Parse a text once in a process and in all that are forked from it: YAML costs more than a small report."""
+    return _yaml().compose(text), _yaml().load(text)
+
+
 def read_document(path: Path, *, file: str = "") -> Document:
     """Read one YAML file; whatever is wrong with it stands in ``problems``, nothing is raised.
 
@@ -158,8 +166,7 @@ def read_document(path: Path, *, file: str = "") -> Document:
     document = Document(file or path.as_posix())
     try:
         text = path.read_text(encoding="utf-8-sig")
-        root = _yaml().compose(text)
-        values = _yaml().load(text)
+        root, values = _parsed(text)
     except OSError as error:
         document.complain((), message=f"cannot be read ({error.strerror})", fix="create it, or correct the name")
     except UnicodeDecodeError as error:
@@ -174,7 +181,7 @@ def read_document(path: Path, *, file: str = "") -> Document:
         if root is not None:
             _inspect(document, root=root)
         if isinstance(values, dict | None):
-            document.values = {str(key): value for key, value in (values or {}).items()}
+            document.values = {str(key): deepcopy(value) for key, value in (values or {}).items()}
         else:
             document.complain((), value=values, message="is not a list of keys", fix="write 'key: value' lines")
     return document

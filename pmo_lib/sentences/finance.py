@@ -69,7 +69,9 @@ def years_sentence(years: pd.DataFrame) -> str:
     said = f"In {last['year']} the outlook of {outlook} is {gap} the plan ({off}), over {last['paired']} of {count}"
     known = years[years["variance_share"].notna()]
     below = int(known["variance_share"].lt(0).sum())
-    return f"{said}; spending was below plan in {below} of {counted(len(known), noun='year')}."
+    if len(known) == 1:
+        return said + "."
+    return f"{said}; spending was below plan in {below} of {len(known)} years."
 
 
 def plan_bridge_sentence(steps: pd.DataFrame) -> str:
@@ -174,9 +176,11 @@ def _verdict(total: pd.Series) -> str:
 
 
 def _coverage(total: pd.Series) -> str:
-    if not total["projects"]:
+    paired, projects = int(total["projects_paired"]), int(total["projects"])
+    if not projects:
         return ""
-    said = f"The variance covers {total['projects_paired']} of {counted(int(total['projects']), noun='project')}"
+    covered = "all" if paired == projects else f"{paired} of"
+    said = f"The variance covers {covered} {counted(projects, noun='project')} that returned finance"
     lacking = [
         f"{money(total[f'unpaired_{part}'], currency=str(total['currency']))} of {part} without {other}"
         for part, other in (("budget", "an outlook"), ("outlook", "a budget"))

@@ -166,7 +166,8 @@ def structure_sentence(structures: pd.DataFrame) -> str:
     earliest = changed[changed["period"].eq(changed["period"].min())]
     largest = earliest.loc[earliest["difference"].abs().sort_values(kind="stable").index[-1]]
     amount = money(largest["difference"], currency=str(largest["currency"]), signed=True)
-    return f"{text} The largest shift in {month(largest['period'])}: {largest['name']} {amount}."
+    fate = f" ({largest['fate']})" if largest["fate"] else ""
+    return f"{text} The largest shift in {month(largest['period'])}: {largest['name']}{fate} {amount}."
 
 
 def moves_sentence(moves: pd.DataFrame) -> str:

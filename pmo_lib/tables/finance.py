@@ -121,10 +121,13 @@ def bridge_table(rows: pd.DataFrame) -> HtmlTable:
     """Write a bridge project by project, the largest amounts first; see ``metrics.bridge.bridge``."""
     size = rows["amount"].abs()
     ordered = rows.assign(size=size).sort_values(["size", "project_id"], ascending=[False, True], kind="stable")
+    came, moved = ordered["cause"].eq("moved in"), ordered["cause"].isin(["moved in", "moved out"])
     shown = ordered.assign(
         cause=ordered["cause"].replace(CAUSE_WORDS),
         then=ordered["cause"].map({"joined": "not there", "moved in": "elsewhere"}),
         today=ordered["reason"].where(ordered["reason"].ne(""), ordered["cause"]),
+        since=ordered["since_amount"].where(came),
+        dash="–",
     )
     columns = [
         Show("name", "Project"),
@@ -132,8 +135,8 @@ def bridge_table(rows: pd.DataFrame) -> HtmlTable:
         Show("before", "Before", "money", reason="then"),
         Show("now", "Now", "money", reason="today"),
         Show("amount", "Change of the total", "money_signed"),
-        Show("since_amount", "of it, like for like", "money_signed", note="of a move: what changed since"),
-        Show("other_portfolio_id", "From or to"),
+        *([Show("since", "of it since the move", "money_signed", reason="dash")] if came.any() else []),
+        *([Show("other_portfolio_id", "From or to")] if moved.any() else []),
         *([SOURCE] if "source_ref" in rows.columns else []),
     ]
     return html_table(shown, columns=columns, caption="Projects by the change that they made, the largest first")

@@ -21,7 +21,8 @@ from pmo_lib.theme import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Form = Literal["text", "money", "money_signed", "share", "share_signed", "number", "days", "days_signed", "ratio", "day", "month", "rating", "flag", "source", "prose"]  # fmt: skip
+Form = Literal["text", "money", "money_signed", "share", "share_signed", "number", "exact", "days",
+               "days_signed", "ratio", "day", "month", "rating", "flag", "source", "prose"]  # fmt: skip
 NUMERIC: frozenset[str] = frozenset(
     {
         "money",
@@ -29,6 +30,7 @@ NUMERIC: frozenset[str] = frozenset(
         "share",
         "share_signed",
         "number",
+        "exact",
         "days",
         "days_signed",
         "ratio",
@@ -139,7 +141,7 @@ def _cells(
             yield Markup('<td class="num">{}</td>').format(text)
         else:
             css = f' class="{column.form}"' if column.form in ("prose", "source", "day") else ""
-            yield Markup("<td{}>{}</td>").format(Markup(css), text)
+            yield Markup("<td{}>{}</td>").format(Markup(css), text)  # noqa: S704 - one of three words of ours
 
 
 def _is_null(value: Any) -> bool:
@@ -188,6 +190,7 @@ FORMS: dict[str, Callable[[Any], Markup]] = {
     "share": lambda value: escape(share(float(value))),
     "share_signed": lambda value: escape(share(float(value), signed=True)),
     "number": lambda value: escape(number(float(value))),
+    "exact": lambda value: escape(number(float(value), decimals=2)),
     "days": lambda value: escape(number(float(value))),
     "days_signed": lambda value: escape(number(float(value), signed=True)),
     "ratio": lambda value: escape(number(float(value), decimals=2)),

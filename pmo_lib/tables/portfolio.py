@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,14 +12,15 @@ from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.metrics.facts import FINANCE, HEALTH, RISK, raters, rating_column
 from pmo_lib.metrics.hierarchy import PROJECT, REASON, in_words, report_in_words
 from pmo_lib.metrics.portfolio import COMPLETE, REPORT
-from pmo_lib.tables.html import HtmlTable, Show, html_table
+from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
 from pmo_lib.theme import counted, money, month, rating_look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INDENT = "\u2003"
-CODE = 3  # letters of a currency code
+SHOWN_FIRST = 15
+AMOUNT = re.compile(r"\d+\.\d\d\b")
 UNIT_LEVELS = ("enterprise", "function", "portfolio", "sub_portfolio")
 STATES_IN_WORDS = {"here": "", "left": " (left)", "moved out": " (moved out)", "own": ""}
 MEASURES_IN_WORDS = {
@@ -64,51 +66,46 @@ def hierarchy_table(tree: pd.DataFrame) -> HtmlTable:
 
 
 def reconciliation_table(reconciled: pd.DataFrame) -> HtmlTable:
-    """Write each total with the three ways it was summed; the single portfolios are folded; see ``portfolio``."""
+    """Write each total with the ways it was summed, to the minor unit; single portfolios are folded."""
     named = reconciled.assign(
         measure=reconciled["measure"].map(MEASURES_IN_WORDS).fillna(reconciled["measure"]),
-        money_unit=reconciled["unit"].where(reconciled["unit"].str.fullmatch("[A-Z]{3}"), ""),
-        rows_sum=_exact(reconciled, column="rows_sum"),
-        figures_sum=_exact(reconciled, column="figures_sum"),
-        ended_sum=_exact(reconciled, column="ended_sum"),
-        tree_sum=_exact(reconciled, column="tree_sum"),
+        reason="none published",
+        nothing="–",
     )
-    sums = [
-        Show("rows", "Project rows", "number"),
-        Show("rows_sum", "Sum of the rows"),
-        Show("figures_sum", "Sum of the published figures"),
+    is_money = named["unit"].str.fullmatch("[A-Z]{3}")
+    wholes, single = named["portfolio_id"].eq(""), named["portfolio_id"].ne("")
+    parts = [
+        html_table(named[wholes & is_money], columns=_sum_columns("exact"), caption="Money, to the minor unit"),
+        html_table(named[wholes & ~is_money], columns=_sum_columns("number"), caption="Counts"),
     ]
-    wholes = html_table(
-        named[named["portfolio_id"].eq("")],
-        columns=[
-            Show("measure", "Measure"),
-            Show("money_unit", "Currency"),
-            Show("portfolios", "Portfolios", "number"),
-            *sums,
-            Show("ended_sum", "Held by portfolios that ended"),
-            Show("tree_sum", "Top of the hierarchy"),
-            Show("agrees", "Equal", "flag"),
-        ],
-        caption="Three ways to the same total",
-    )
-    single = named[named["portfolio_id"].ne("")]
-    inner = html_table(
-        single,
-        columns=[Show("portfolio_id", "Portfolio"), Show("measure", "Measure"), *sums, Show("agrees", "Equal", "flag")],
-        caption="Portfolio by portfolio",
-    )
-    return _together([wholes, _folded(inner, summary="Portfolio by portfolio")])
+    columns = [Show("portfolio_id", "Portfolio"), *_sum_columns("exact", whole=False)]
+    inner = html_table(named[single], columns=columns, caption="Portfolio by portfolio")
+    return _together([*parts, _folded(inner, summary="Portfolio by portfolio")])
+
+
+def _sum_columns(form: Form, *, whole: bool = True) -> list[Show]:
+    sums = [
+        Show("rows", "Rows", "number"),
+        Show("rows_sum", "Sum of the rows", form, reason="reason"),
+        Show("figures_sum", "Published figures", form, reason="reason"),
+    ]
+    first, last = [Show("measure", "Measure"), Show("unit", "Unit")], [Show("agrees", "Equal", "flag")]
+    if not whole:
+        return [*first, *sums, *last]
+    ended = Show("ended_sum", "Of ended portfolios", form, reason="nothing")
+    top = Show("tree_sum", "Top of the hierarchy", form, reason="reason")
+    return [*first, Show("portfolios", "Portfolios", "number"), *sums, ended, top, *last]
 
 
 def largest_table(movements: pd.DataFrame) -> HtmlTable:
     """Write the projects that moved the total most; see ``portfolio.largest_movements``."""
     return html_table(
-        movements,
+        movements.assign(reason=_readable(movements), absent="not in the total"),
         columns=[
             Show("name", "Project"),
             Show("portfolio_id", "Portfolio"),
             Show("from_id", "Moved from"),
-            Show("before", "Before", "money"),
+            Show("before", "Before", "money", reason="absent"),
             Show("now", "Now", "money", reason="reason"),
             Show("amount", "Movement", "money_signed"),
             Show("cause", "Cause"),
@@ -166,18 +163,20 @@ def underspends_table(underspends: pd.DataFrame) -> HtmlTable:
 
 
 def finishes_table(finishes: pd.DataFrame) -> HtmlTable:
-    """Write the movement of each finish, largest first; see ``portfolio.finish_movements``."""
-    return html_table(
-        finishes,
-        columns=[
-            Show("name", "Project"),
-            Show("portfolio_id", "Portfolio"),
-            Show("finish_before_on", "Finish before", "day"),
-            Show("finish_on", "Finish now", "day"),
-            Show("moved_days", "Moved", "days_signed", reason="reason"),
-        ],
-        caption="Movement of each finish",
-    )
+    """Write the movement of each finish, largest first, the others folded; see ``portfolio.finish_movements``."""
+    columns = [
+        Show("name", "Project"),
+        Show("portfolio_id", "Portfolio"),
+        Show("finish_before_on", "Finish before", "day"),
+        Show("finish_on", "Finish now", "day"),
+        Show("moved_days", "Moved", "days_signed", reason="reason"),
+    ]
+    first, rest = finishes.head(SHOWN_FIRST), finishes.iloc[SHOWN_FIRST:]
+    parts = [html_table(first, columns=columns, caption="Finishes that moved furthest")]
+    if len(rest):
+        others = html_table(rest, columns=columns, caption="All other finishes")
+        parts.append(_folded(others, summary=f"{counted(len(rest), noun='other project')}"))
+    return _together(parts)
 
 
 def disclosure_table(shares: pd.DataFrame) -> HtmlTable:
@@ -215,11 +214,12 @@ def structure_table(structures: pd.DataFrame) -> HtmlTable:
     """Write each period both ways, the latest open and the earlier ones folded; see ``structure.structures``."""
     columns = [
         Show("name", "Portfolio"),
+        Show("fate", "What became of it"),
         Show("projects_then", "Projects then", "number"),
-        Show("projects_today", "Projects on today's structure", "number"),
-        Show("cost_then", "Cost then", "money"),
-        Show("cost_today", "Cost on today's structure", "money"),
-        Show("difference", "Moved by reorganisation", "money_signed"),
+        Show("projects_today", "as today", "number"),
+        Show("cost_then", "Cost then", "money", reason="nothing"),
+        Show("cost_today", "as today", "money", reason="nothing"),
+        Show("difference", "as today − then", "money_signed"),
     ]
     return _together([_structure(structures, period=period, columns=columns) for period in _periods(structures)])
 
@@ -290,9 +290,9 @@ def _periods(structures: pd.DataFrame) -> list[str]:
 
 def _structure(structures: pd.DataFrame, *, period: str, columns: Sequence[Show]) -> HtmlTable:
     """Return one period's table, folded, with its total: the same both ways."""
-    rows = structures[structures["period"].eq(period)]
-    sums = rows[[column.name for column in columns[1:]]].sum()
-    total = pd.Series({**sums.to_dict(), "name": "Total"})
+    rows = structures[structures["period"].eq(period)].assign(nothing="–")
+    sums = rows[[column.name for column in columns[2:]]].sum()
+    total = pd.Series({**sums.to_dict(), "name": "Total", "fate": ""})
     changed = int(rows["difference"].ne(0).sum())
     table = html_table(rows, columns=columns, caption=f"Both structures, {month(period)}", total=total)
     return _folded(table, summary=f"{month(period)}: {counted(changed, noun='portfolio')} with another total")
@@ -305,29 +305,47 @@ def _prepared(tree: pd.DataFrame) -> pd.DataFrame:
         for depth, name, standing in zip(tree["depth"], tree["name"], tree["standing"], strict=True)
     ]
     rated = {f"ratings:{role}": _ratings_in_words(tree, role=role) for role in raters(tree)}
-    silent = tree["cost_cause"].where(tree["level"].eq(PROJECT), "no single figure below")
+    single = tree["level"].eq(PROJECT)
+    ended = tree["projects"].isna() & ~single
+    causes = tree["cost_cause"].where(single, "no figure")
     reasons = {
-        "cost_reason": tree[f"{REASON}{FINANCE}"].where(tree[f"{REASON}{FINANCE}"].ne(""), silent),
-        "year_reason": tree[f"{REASON}{FINANCE}"].where(tree[f"{REASON}{FINANCE}"].ne(""), "not both published"),
-        "count_reason": tree[f"{REASON}{HEALTH}"].where(tree[f"{REASON}{HEALTH}"].ne(""), "–"),
-        "risk_reason": tree[f"{REASON}{RISK}"].where(tree[f"{REASON}{RISK}"].ne(""), "no register"),
+        "cost_reason": _reason(tree, report=FINANCE, ended=ended, silence=causes),
+        "year_reason": _reason(tree, report=FINANCE, ended=ended, silence="not both known"),
+        "count_reason": _reason(tree, report=HEALTH, ended=ended, silence="–"),
+        "risk_reason": _reason(tree, report=RISK, ended=ended, silence="no register"),
     }
     return tree.assign(label=labels, without=in_words(tree), **rated, **reasons)
+
+
+def _reason(tree: pd.DataFrame, *, report: str, ended: pd.Series, silence: pd.Series | str) -> pd.Series:
+    """Say why a measure is null: its report is not there, its unit is no more, or nothing was published below."""
+    column = f"{REASON}{report}"
+    missing = tree[column] if column in tree.columns else pd.Series("", index=tree.index)
+    words = pd.Series(silence, index=tree.index, dtype="object").mask(ended, "no project now")
+    return words.mask(missing.ne(""), missing)
+
+
+def _readable(movements: pd.DataFrame) -> list[str]:
+    """Return the reasons with amounts as people write them: a range of £2.75bn to £3.10bn."""
+    return [
+        AMOUNT.sub(lambda found, code=str(code): money(float(found[0]), currency=code), str(reason))  # type: ignore[misc]
+        for reason, code in zip(movements["reason"].fillna(""), movements["currency"], strict=True)
+    ]
 
 
 def _measure_columns(shown: pd.DataFrame) -> list[Show]:
     """Return the columns of the hierarchy; a measure that nobody reported has none: the sentence says so."""
     columns = [
         Show("projects", "Projects", "number", reason="count_reason"),
-        Show("cost_before", "Whole-life cost before", "money", reason="cost_reason"),
-        Show("cost_now", "now", "money", reason="cost_reason"),
-        Show("cost_movement", "movement", "money_signed", reason="cost_reason"),
-        Show("plan", "In-year plan", "money", reason="year_reason"),
-        Show("outlook", "outlook", "money", reason="year_reason"),
-        Show("variance", "outlook − plan", "money_signed", reason="year_reason"),
+        Show("cost_before", "Cost before", "money", reason="cost_reason"),
+        Show("cost_now", "Cost now", "money", reason="cost_reason"),
+        Show("cost_movement", "Moved", "money_signed", reason="cost_reason"),
+        Show("plan", "Plan", "money", reason="year_reason"),
+        Show("outlook", "Outlook", "money", reason="year_reason"),
+        Show("variance", "Off plan", "money_signed", reason="year_reason"),
         *(Show(f"ratings:{role}", f"{role}: {_scale_in_words(shown, role=role)}") for role in raters(shown)),
         Show("risks_open", "Open risks", "number", reason="risk_reason"),
-        Show("exposure", "net exposure", "money_signed", reason="risk_reason"),
+        Show("exposure", "Exposure", "money_signed", reason="risk_reason"),
         Show("without", "Without"),
     ]
     return [column for column in columns if shown[column.name].replace("", None).notna().any()]
@@ -342,8 +360,8 @@ def _projects_of(unit: str, *, shown: pd.DataFrame, columns: Sequence[Show]) -> 
     least = int(rows["depth"].min())
     own = rows.assign(label=[label[(least - 1) * len(INDENT) :] for label in rows["label"]])
     head = shown.iloc[place]
-    size = counted(int(rows["projects"].where(rows["level"].eq(PROJECT)).sum()), noun="project")
-    words = [size]
+    count = int(rows["projects"].where(rows["level"].eq(PROJECT)).sum())
+    words = [counted(count, noun="project") if count else f"no project now, {len(rows)} before"]
     if pd.notna(head["cost_now"]):
         words.append(money(float(head["cost_now"]), currency=str(head["currency"])))
     used = [column for column in columns if column.name != "without"]
@@ -373,15 +391,6 @@ def _ratings_in_words(tree: pd.DataFrame, *, role: str) -> list[str]:
 def _single(counts: Sequence[int], *, used: Sequence[str]) -> str:
     named = [f"{rating_look(rating).shape} {rating}" for rating, count in zip(used, counts, strict=True) if count]
     return ", ".join(named)
-
-
-def _exact(reconciled: pd.DataFrame, *, column: str) -> pd.Series:
-    """Return sums to the minor unit, unrounded: a reconciliation that rounds proves nothing."""
-    words = [
-        None if pd.isna(value) else f"{value:,.2f}" if len(unit) == CODE and unit.isupper() else f"{value:,.0f}"
-        for value, unit in zip(reconciled[column], reconciled["unit"], strict=True)
-    ]
-    return pd.Series(words, index=reconciled.index, dtype="object")
 
 
 def _folded(table: HtmlTable, *, summary: str) -> HtmlTable:

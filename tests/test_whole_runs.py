@@ -1,0 +1,184 @@
+"""Whole runs at full size: the real portfolios of six years, and the demo with both engines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from pmo_lib.results import read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from browser import Browsing
+
+pytestmark = pytest.mark.slow
+PERIODS = {"2019-09": 125, "2021-03": 184, "2022-03": 235, "2023-03": 244, "2024-03": 227, "2025-03": 213}
+FILES = {
+    "2019-09": ("gmpp_2019_20.csv", "latin-1"), "2021-03": ("gmpp_2020_21.csv", "cp1252"),
+    "2022-03": ("gmpp_2021_22.csv", "utf-8-sig"), "2023-03": ("gmpp_2022_23.csv", "utf-8-sig"),
+    "2024-03": ("gmpp_2023_24.csv", "utf-8-sig"), "2025-03": ("gmpp_2024_25.csv", "utf-8-sig"),
+}  # fmt: skip
+REPORTS = ("health_check", "financial_outlook", "risk_register")
+
+
+def pmo(outputs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a scheduler would."""
+    return subprocess.run(
+        [sys.executable, "-m", "pmo_lib.cli", *arguments],
+        env={**os.environ, "PMO_OUTPUTS": str(outputs)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def outputs(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All six periods of the real organisation, ingested and reported."""
+    folder = tmp_path_factory.mktemp("whole")
+    taken = pmo(folder, "ingest", str(real_data / "uk_gmpp"), "--org", "uk_gmpp", "--period", "all")
+    assert taken.returncode == 0, taken.stderr
+    for period in PERIODS:
+        summary = str(folder / f"{period}.json")
+        done = pmo(folder, "run", "--org", "uk_gmpp", "--period", period, "--summary", summary)
+        assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+def rows_of(real_data: Path, *, period: str) -> list[dict[str, str]]:
+    """Read a file with nothing but the csv module: id, department and whole-life cost of each project."""
+    name, encoding = FILES[period]
+    rows = list(csv.reader(io.StringIO((real_data / "uk_gmpp" / name).read_text(encoding=encoding), newline="")))
+    if period == "2019-09":
+        rows = [list(column) for column in zip(*rows, strict=True)]
+    heads = [" ".join(cell.split()).casefold() for cell in rows[0]]
+    wanted = {"id": "gmpp id", "department": "department", "plan": "financial year baseline",
+              "outlook": "financial year forecast", "cost": ("total baseline whole life", "whole life cost")}  # fmt: skip
+    places = {
+        key: next(
+            n for n, head in enumerate(heads) if head.startswith(start) and (key != "department" or head == start)
+        )
+        for key, start in wanted.items()
+    }
+    kept = [row for row in rows[1:] if row[places["id"]].strip()]
+    return [{key: row[place].strip() for key, place in places.items()} for row in kept]
+
+
+def millions(text: str) -> float | None:
+    """Return a plain amount such as ``£1,234.5m``; None for anything else."""
+    bare = text.replace("£", "").replace(",", "").removesuffix("m").strip()
+    return float(bare) if re.fullmatch(r"-?\d+(\.\d+)?", bare) else None
+
+
+def rollup(outputs: Path, *, period: str) -> Any:
+    """Return what the roll-up of a period published."""
+    return read(outputs / "uk_gmpp" / period / "portfolio_rollup.json")
+
+
+@pytest.mark.real
+class TestRealPortfolios:
+    """Six years of portfolios that nobody here wrote."""
+
+    @pytest.mark.parametrize("period", PERIODS)
+    def test_every_department_gets_its_reports(self, outputs: Path, real_data: Path, period: str) -> None:
+        """Each department of the file has its three pages and results, and no report failed."""
+        departments = {row["department"].upper().replace(" & ", "-") for row in rows_of(real_data, period=period)}
+        summary = json.loads((outputs / f"{period}.json").read_text())
+        assert {one["status"] for one in summary} == {"published"}
+        assert {one["portfolio"] for one in summary} - {""} == departments
+        for department in departments:
+            for report in REPORTS:
+                assert (outputs / "uk_gmpp" / period / department / f"{report}.html").stat().st_size > 20_000
+
+    @pytest.mark.parametrize("period", PERIODS)
+    def test_rollup_totals_equal_plain_sums(self, outputs: Path, real_data: Path, period: str) -> None:
+        """Projects, whole-life cost and in-year money of the roll-up equal sums made with the csv module alone."""
+        rows = rows_of(real_data, period=period)
+        figures = rollup(outputs, period=period).figures.set_index("name")["value"]
+        costs = [millions(row["cost"]) for row in rows]
+        both = [(millions(row["plan"]), millions(row["outlook"])) for row in rows]
+        paired = [(plan, outlook) for plan, outlook in both if plan is not None and outlook is not None]
+        assert len(rows) == PERIODS[period] == figures["projects"]
+        assert figures["whole_life_cost"] == pytest.approx(sum(c for c in costs if c is not None) * 1e6, abs=0.5)
+        assert figures["in_year_plan"] == pytest.approx(sum(plan for plan, _ in paired) * 1e6, abs=0.5)
+        assert figures["in_year_outlook"] == pytest.approx(sum(outlook for _, outlook in paired) * 1e6, abs=0.5)
+
+    def test_portfolio_sums_equal_plain_sums(self, outputs: Path, real_data: Path) -> None:
+        """Each department's published whole-life cost is the csv module's sum of its own rows."""
+        period = "2025-03"
+        sums: dict[str, float] = defaultdict(float)
+        for row in rows_of(real_data, period=period):
+            sums[row["department"].upper()] += millions(row["cost"]) or 0.0
+        for department, total in sums.items():
+            results = read(outputs / "uk_gmpp" / period / department / "financial_outlook.json")
+            now = results.tables["whole_life_cost"]["now"].astype(float).sum()
+            assert now == pytest.approx(total * 1e6, abs=0.5), department
+
+    def test_pages_open_without_network(self, outputs: Path, browsing: Browsing) -> None:
+        """Three departments' pages open from disk with the network cut: all charts drawn, no error, no request."""
+        for department in ("DFT", "MOD", "DESNZ"):
+            for report in REPORTS:
+                page = outputs / "uk_gmpp" / "2025-03" / department / f"{report}.html"
+                with browsing.open(page, folder=outputs) as visit:
+                    assert visit.errors == [], (department, report)
+                    assert visit.outside == [], (department, report)
+                    charts = visit.count("figure.chart")
+                    assert visit.count("figure.chart .plot[data-drawn=yes]") == charts
+                    assert charts > 0 or report == "risk_register"
+                    assert visit.value("document.documentElement.scrollWidth <= window.innerWidth")
+
+    def test_second_run_writes_the_same_bytes(self, outputs: Path) -> None:
+        """Running a period again with one worker writes every page and result byte for byte as before."""
+        folder = outputs / "uk_gmpp" / "2021-03"
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        assert pmo(outputs, "run", "--org", "uk_gmpp", "--period", "2021-03", "--jobs", "1").returncode == 0
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo, made and run by its command."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = pmo(folder, "demo")
+    assert done.returncode == 0, done.stderr[-4000:]
+    return folder
+
+
+def test_stock_kernel_writes_the_same_pages(demo: Path) -> None:
+    """Every notebook gives the same page and results in a stock kernel as in the warm engine."""
+    folder = demo / "demo" / "2026-09"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    done = pmo(demo, "run", "--org", "demo", "--period", "2026-09", "--engine", "kernel")
+    assert done.returncode == 0, done.stderr[-4000:]
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert sorted(path.name for path in after if after[path] != before.get(path)) == []
+    assert len([path for path in after if path.suffix == ".html"]) == 11
+
+
+def test_demo_pages_open_at_every_width(demo: Path, browsing: Browsing) -> None:
+    """The demo's pages and indexes show no error, ask for nothing outside and fit a telephone."""
+    pages = [*sorted((demo / "demo" / "2026-09").rglob("*.html")), demo / "index.html"]
+    for page in pages:
+        with browsing.open(page, folder=demo) as visit:
+            visit.page.set_viewport_size({"width": 400, "height": 800})
+            assert visit.errors == [], page
+            assert visit.outside == [], page
+            assert visit.value("document.documentElement.scrollWidth <= 400"), page
+
+
+def test_summary_is_one_row_a_report(demo: Path) -> None:
+    """The summary names portfolio, report, status, stage, cause and seconds of every report."""
+    summary = demo / "summary.json"
+    done = pmo(demo, "run", "--org", "demo", "--period", "2026-09", "--portfolio", "estates", "--summary", str(summary))
+    assert done.returncode == 0, done.stderr[-4000:]
+    rows = pd.read_json(summary)
+    assert {"portfolio", "report", "status", "stage", "cause", "seconds"} <= set(rows.columns)
+    assert rows["report"].tolist() == ["financial_outlook", "health_check", "risk_register", "portfolio_rollup"]
