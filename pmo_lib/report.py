@@ -157,7 +157,9 @@ class Book:
     @cached_property
     def results(self) -> list[Results]:
         """What the other reports published, of all periods, from the snapshots that this one stands on."""
-        return published(self.folder, snapshots={snapshot.period: snapshot.id for snapshot in self.chain})
+        snapshots = {snapshot.period: snapshot.id for snapshot in self.chain}
+        failed = {(p, row["portfolio_id"], row["report"]) for p in snapshots for row in read_failures(self.folder / p)}
+        return published(self.folder, snapshots=snapshots, failed=failed)
 
     def published(self, table: str) -> pd.DataFrame:
         """Return one published table of all portfolios in this period: ``portfolio_id``, ``period`` and its columns."""

@@ -97,10 +97,12 @@ def read(path: Path) -> Results:
     return parse(json.loads(path.read_text(encoding="utf-8")))
 
 
-def published(folder: Path, *, snapshots: Mapping[str, str]) -> list[Results]:
+def published(
+    folder: Path, *, snapshots: Mapping[str, str], failed: Set[tuple[str, str, str]] = frozenset()
+) -> list[Results]:
     """Return all results under ``<folder>/<period>/`` that were made from the given snapshot of their period, in order.
 
-    What was made from another snapshot, or does not match its page, is stale and left out.
+    What was made from another snapshot, does not match its page, or failed when it was last run is stale and left out.
 
     Parameters
     ----------
@@ -108,13 +110,17 @@ def published(folder: Path, *, snapshots: Mapping[str, str]) -> list[Results]:
         Outputs of one organisation.
     snapshots
         The snapshot id that counts, by period.
+    failed
+        Period, portfolio and report of what failed when it was last run: an older edition of it does not count.
     """
     paths = [path for period in sorted(snapshots) for path in sorted((folder / period).glob("*/*.json"))]
     found = [(path, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
     return [
         parse(document)
         for path, document in found
-        if document.get("snapshot") == snapshots[path.parts[-3]] and page_matches(path, document=document)
+        if document.get("snapshot") == snapshots[path.parts[-3]]
+        and (path.parts[-3], path.parts[-2], path.stem) not in failed
+        and page_matches(path, document=document)
     ]
 
 

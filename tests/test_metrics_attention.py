@@ -360,7 +360,7 @@ def test_texts_are_quoted_word_for_word() -> None:
     texts = table("narratives", [
         {"portfolio_id": "HWY", "project_id": "P1", "status_date": AS_OF, "subject": "schedule", "source_ref": "row 7",
          "narrative": "All is well. There is a RISK of delay! The asterisk is none. Risks remain; so does hope."},
-        {"portfolio_id": "HWY", "project_id": "P9", "status_date": AS_OF, "subject": "schedule", "narrative": "A risk."},
+        {"portfolio_id": "HWY", "project_id": "P9", "status_date": AS_OF, "subject": "cost", "narrative": "A risk."},
     ])  # fmt: skip
     found = coverage.risk_sentences(
         wanted([], {"project_id": "P1"}),

@@ -63,13 +63,15 @@ def rows_of(real_data: Path, *, period: str) -> list[dict[str, str]]:
     wanted = {"id": "gmpp id", "department": "department", "plan": "financial year baseline",
               "outlook": "financial year forecast", "cost": ("total baseline whole life", "whole life cost")}  # fmt: skip
     places = {
-        key: next(
-            n for n, head in enumerate(heads) if head.startswith(start) and (key != "department" or head == start)
-        )
+        key: [_begins(head, start, exact=key == "department") for head in heads].index(True)
         for key, start in wanted.items()
     }
     kept = [row for row in rows[1:] if row[places["id"]].strip()]
     return [{key: row[place].strip() for key, place in places.items()} for row in kept]
+
+
+def _begins(head: str, start: str | tuple[str, ...], *, exact: bool) -> bool:
+    return head == start if exact else head.startswith(start)
 
 
 def millions(text: str) -> float | None:

@@ -72,25 +72,21 @@ def levels_bars(levels: pd.DataFrame) -> go.Figure:
     spent = (rows["ytd_actual"].fillna(0) + rows["accruals"].fillna(0)).where(rows["basis"].eq("monthly"), 0)
     lines = _lines(rows["name"].astype("str"))
     figure = go.Figure()
-    parts = ((spent, "spent", 1.0), (outlook - spent, "forecast", AHEAD))
-    ends = [0.0] * len(rows)
-    for amounts, name, opacity in parts:
-        values = (amounts / budget * 100).clip(upper=LONGEST)
+    done, whole = ((amounts / budget * 100).clip(0, LONGEST).astype("float64") for amounts in (spent, outlook))
+    for values, name, opacity in ((done, "spent", 1.0), ((whole - done).clip(lower=0), "forecast", AHEAD)):
         if values.any():
             figure.add_trace(
                 go.Bar(
                     x=values, y=lines.places(), width=lines.thickness, orientation="h", name=name, hoverinfo="skip",
-                    marker={"color": OUTLOOK_COLOUR},
-                    opacity=opacity,
+                    marker={"color": OUTLOOK_COLOUR}, opacity=opacity,
                 )
             )  # fmt: skip
-        ends = [end + float(value) for end, value in zip(ends, values.fillna(0), strict=True)]
-    currency = str(rows["currency"].iloc[0])
+    currency = str(levels["currency"].iloc[0])
     words = [
-        f"{share(cost / whole)} of {money(whole, currency=currency)}"
-        for cost, whole in zip(outlook, budget, strict=True)
+        f"{share(cost / limit)} of {money(limit, currency=currency)}"
+        for cost, limit in zip(outlook, budget, strict=True)
     ]
-    figure.add_trace(_words_at([min(max(end, 100.0), LONGEST) for end in ends], lines=lines, words=words))
+    figure.add_trace(_words_at(list(whole.clip(lower=100.0)), lines=lines, words=words))
     figure.add_vline(x=100, line={"color": INK, "width": 2})
     over = int((levels["level"].eq("project") & levels["variance"].lt(0)).sum())
     count = int(levels.iloc[0]["projects_paired"])
@@ -98,7 +94,10 @@ def levels_bars(levels: pd.DataFrame) -> go.Figure:
     head = f"{over} of {counted(count, noun='project')} above {'their' if count != 1 else 'its'} {reference}"
     return figure.update_layout(
         **framed(head, inner=lines.height, below=84), barmode="stack", **lines.layout(),
-        xaxis={"title": {"text": f"per cent of the {reference} (line: 100)"}, "range": [0, max([110.0, *ends]) * 1.5]},
+        xaxis={
+            "title": {"text": f"per cent of the {reference}, to {number(LONGEST)}"},
+            "range": [0, max([110.0, *whole]) * 1.5],
+        },
     )  # fmt: skip
 
 
@@ -131,9 +130,9 @@ def phased_curves(phased: pd.DataFrame) -> go.Figure:
     for name, (values, dash, colour) in cumulative.items():
         trace = _line(months, values=values / scale.divisor, name=name, dash=dash, colour=colour)
         figure.add_trace(trace.update(showlegend=name == "outlook"), row=2, col=1)
-    _end_labels(figure, phased=phased, scale=scale)
+    _end_labels(figure, phased=phased)
     last = phased.iloc[-1]
-    head = f"Outlook {_money(last, 'outlook_cumulative')} against a plan of {_money(last, 'plan_cumulative')}"
+    head = f"Outlook {_money(last, column='outlook_cumulative')} against a plan of {_money(last, column='plan_cumulative')}"
     figure.update_layout(
         **framed(head, inner=560, below=64), barmode="overlay",
     )  # fmt: skip
@@ -296,7 +295,7 @@ def _scale(rows: pd.DataFrame, *columns: str) -> Scale:
     )
 
 
-def _money(row: Mapping[Any, Any] | pd.Series, column: str) -> str:
+def _money(row: Mapping[Any, Any] | pd.Series, *, column: str) -> str:
     return money(row[column], currency=str(row["currency"]))
 
 
@@ -313,14 +312,14 @@ def _line(months: Sequence[str], *, values: pd.Series, name: str, dash: str, col
     )  # fmt: skip
 
 
-def _end_labels(figure: go.Figure, *, phased: pd.DataFrame, scale: Scale) -> None:
+def _end_labels(figure: go.Figure, *, phased: pd.DataFrame) -> None:
     """Write plan and outlook of the whole year into the upper left, where cumulative curves never run."""
     last = phased.iloc[-1]
     for row, (name, colour) in enumerate({"outlook": OUTLOOK_COLOUR, "plan": PLAN_COLOUR}.items()):
         figure.add_annotation(
             xref="x2 domain", x=0.02, xanchor="left", yref="y2 domain", y=1 - 0.12 * row, yanchor="top",
             showarrow=False, font={"color": colour},
-            text=f"{name} of the year {scale.write(last[f'{name}_cumulative'])} {scale.unit}",
+            text=f"{name} of the year {_money(last, column=f'{name}_cumulative')}",
         )  # fmt: skip
 
 
@@ -331,7 +330,7 @@ def _waterfall(steps: pd.DataFrame, *, names: Sequence[str], colours: Sequence[s
     net = float(changes.sum())
     bases = [*(changes.cumsum() - changes).iloc[:-1], 0.0]
     widths = [*changes.iloc[:-1], net]
-    first, last = (_money(steps.iloc[place], "amount") for place in (0, -1))
+    first, last = (_money(steps.iloc[place], column="amount") for place in (0, -1))
     lines = _lines([f"{names[0]}: {first}", *names[1:-1], f"{names[-1]}: {last}"])
     figure = go.Figure(
         go.Bar(

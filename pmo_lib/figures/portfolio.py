@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40
 CELL, NAME = 40, 18
+LIGHT = 1.8  # words stay readable on the deepest cell
 
 
 def in_year_bars(years: pd.DataFrame) -> go.Figure:
@@ -71,14 +72,17 @@ def structure_heatmap(structures: pd.DataFrame) -> go.Figure:
     fates = rows.drop_duplicates("unit_id", keep="last").set_index("unit_id")["fate"]
     wide = rows.pivot_table(index="unit_id", columns="period", values="difference").sort_index()
     scale = money_scale(rows["difference"].dropna(), currency=_currency(structures))
-    words = [[scale.write(cell, signed=True) if cell else "" for cell in row] for row in wide.fillna(0.0).to_numpy()]
+    words = [
+        [number(cell / scale.divisor, decimals=1, signed=True) if cell else "" for cell in row]
+        for row in wide.fillna(0.0).to_numpy()
+    ]
     limit = float(rows["difference"].abs().max()) or 1.0
     names = [wrapped(f"{unit} ({fates[unit]})" if fates[unit] else str(unit), width=NAME) for unit in wide.index]
     figure = go.Figure(
         go.Heatmap(
             z=wide.to_numpy(), x=[wrapped(month(str(period)), width=4) for period in wide.columns], y=names,
-            zmin=-limit, zmax=limit, colorscale=[[0, SERIES[1]], [0.5, PAPER], [1, ACCENT]], showscale=False, xgap=2,
-            ygap=2, text=words, texttemplate="%{text}", textfont={"color": INK},
+            zmin=-LIGHT * limit, zmax=LIGHT * limit, colorscale=[[0, SERIES[1]], [0.5, PAPER], [1, ACCENT]],
+            showscale=False, xgap=2, ygap=2, text=words, texttemplate="%{text}", textfont={"color": INK},
             hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         )
     )  # fmt: skip

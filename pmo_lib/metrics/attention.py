@@ -120,7 +120,7 @@ Test = tuple[str, str, pd.DataFrame]
 
 
 def _rows(
-    risks: pd.DataFrame, mask: pd.Series[Any], *, since: str = "", detail: pd.Series[Any] | str = ""
+    risks: pd.DataFrame, *, mask: pd.Series[Any], since: str = "", detail: pd.Series[Any] | str = ""
 ) -> pd.DataFrame:
     """Return the risks of a flag; ``since`` names the date that is past."""
     chosen = mask.fillna(value=False).astype(bool)
@@ -136,30 +136,42 @@ def _neglect(risks: pd.DataFrame, *, rules: RiskRules) -> Iterator[Test]:
     words = "grade " + risks["grade"].fillna("") + f", appetite {appetite}"
     unseen = risks["reviewed_on"].isna() & ~risks["age_days"].le(interval).fillna(value=False)
     yield "past its date", "open, and the day on which it may strike is past", _rows(
-        risks, risks["proximity_days"].lt(0), since="proximity_on")  # fmt: skip
+        risks, mask=risks["proximity_days"].lt(0), since="proximity_on")  # fmt: skip
     yield "above appetite, not escalated", f"threat above {appetite} that is not escalated", _rows(
-        risks, risks["above_appetite"] & ~risks["escalated"], detail=words
+        risks, mask=risks["above_appetite"] & ~risks["escalated"], detail=words
     )  # fmt: skip
-    yield "no owner", "no owner is named", _rows(risks, risks["owner"].isna())
-    yield "no response", "no response is chosen", _rows(risks, risks["response"].isna())
-    yield "never reviewed", f"no review, and not raised within {interval} days", _rows(risks, unseen, since="raised_on")
+    yield "no owner", "no owner is named", _rows(risks, mask=risks["owner"].isna())
+    yield "no response", "no response is chosen", _rows(risks, mask=risks["response"].isna())
+    yield (
+        "never reviewed",
+        f"no review, and not raised within {interval} days",
+        _rows(risks, mask=unseen, since="raised_on"),
+    )
     yield "review overdue", f"last review more than {interval} days ago", _rows(
-        risks, risks["review_age_days"].gt(interval), since="reviewed_on")  # fmt: skip
+        risks, mask=risks["review_age_days"].gt(interval), since="reviewed_on")  # fmt: skip
 
 
 def _contradictions(risks: pd.DataFrame) -> Iterator[Test]:
     yield "certain, so an issue", "probability 1: it belongs in the issue log and in the forecast", _rows(
-        risks, risks["probability"].eq(1))  # fmt: skip
-    yield "cannot happen", "probability 0: close it", _rows(risks, risks["probability"].eq(0))
-    yield "has a closing date", "open, yet closed on a day", _rows(risks, risks["closed_on"].notna(), since="closed_on")
+        risks, mask=risks["probability"].eq(1))  # fmt: skip
+    yield "cannot happen", "probability 0: close it", _rows(risks, mask=risks["probability"].eq(0))
+    yield (
+        "has a closing date",
+        "open, yet closed on a day",
+        _rows(risks, mask=risks["closed_on"].notna(), since="closed_on"),
+    )
     for unit, stem in IMPACTS.items():
         low, likely, high = (risks[f"{stem}_{point}"] for point in ("low", "likely", "high"))
         wrong = low.gt(likely) | likely.gt(high) | low.gt(high)
-        yield "impacts out of order", "low ≤ most likely ≤ high does not hold", _rows(risks, wrong, detail=f"in {unit}")
+        yield (
+            "impacts out of order",
+            "low ≤ most likely ≤ high does not hold",
+            _rows(risks, mask=wrong, detail=f"in {unit}"),
+        )
     scores = "target " + risks["target_score"].astype("str") + ", current " + risks["score"].astype("str")
     worse = risks["target_score"].gt(risks["score"]) & risks["kind"].ne("opportunity")
     yield "target above current", "the target score of a threat is above the current one", _rows(
-        risks, worse, detail=scores)  # fmt: skip
+        risks, mask=worse, detail=scores)  # fmt: skip
 
 
 def _actions(risks: pd.DataFrame, *, actions: pd.DataFrame) -> Iterator[Test]:
@@ -171,13 +183,13 @@ def _actions(risks: pd.DataFrame, *, actions: pd.DataFrame) -> Iterator[Test]:
         return
     served = actions.loc[actions["parent_kind"].eq("risk")]
     idle = ~risks["risk_id"].isin(served["parent_id"]) & risks["response"].ne("accept")
-    yield "no action", rule, _rows(risks, idle)
+    yield "no action", rule, _rows(risks, mask=idle)
     open_actions = served.loc[
         served["done_on"].isna(), ["parent_id", "action_id", "description", "due_on", "owner", "source_ref"]
     ]
     held = risks.drop(columns=["owner", "source_ref"]).merge(open_actions, left_on="risk_id", right_on="parent_id")
     words = held["action_id"] + ": " + held["description"].fillna("")
-    yield "action overdue", late, _rows(held, held["due_on"].lt(held["status_date"]), since="due_on", detail=words)
+    yield "action overdue", late, _rows(held, mask=held["due_on"].lt(held["status_date"]), since="due_on", detail=words)
 
 
 def _occurred(register: pd.DataFrame, *, issues: pd.DataFrame) -> Iterator[Test]:
@@ -185,7 +197,7 @@ def _occurred(register: pd.DataFrame, *, issues: pd.DataFrame) -> Iterator[Test]
     struck = register.loc[register["state"].eq("occurred")]
     if len(struck):
         alone = ~struck["risk_id"].isin(issues["risk_id"].dropna())
-        yield "occurred, no issue raised", rule, _unknown(NO_ISSUES) if issues.empty else _rows(struck, alone)
+        yield "occurred, no issue raised", rule, _unknown(NO_ISSUES) if issues.empty else _rows(struck, mask=alone)
 
 
 def _unknown(reason: str) -> pd.DataFrame:

@@ -62,11 +62,13 @@ def key_figures(tree: pd.DataFrame, *, covered: pd.DataFrame, since: str | None)
     owing = covered[covered["state"].ne(ENDED)]
     complete, risks = int(owing["state"].eq(COMPLETE).sum()), _lacking(top, report=RISK)
     rows = [
-        _figure("portfolios_complete", complete, unit="portfolios", movement=f"of {len(owing)}"),
-        _figure("projects", top["projects"], unit="projects", reason=NO_REPORT, movement=_lacking(top, report=HEALTH)),
+        _figure("portfolios_complete", value=complete, unit="portfolios", movement=f"of {len(owing)}"),
+        _figure(
+            "projects", value=top["projects"], unit="projects", reason=NO_REPORT, movement=_lacking(top, report=HEALTH)
+        ),
         *_money_figures(top, since=since),
         *_red_figures(tree),
-        _figure("risks_open", top["risks_open"], unit="risks", reason=NO_REGISTER, movement=risks),
+        _figure("risks_open", value=top["risks_open"], unit="risks", reason=NO_REGISTER, movement=risks),
     ]
     return pd.DataFrame(rows, columns=FIGURE_COLUMNS)
 
@@ -102,7 +104,7 @@ def headline(
     return table[FIGURE_COLUMNS[:4]]
 
 
-def _figure(name: str, value: Any, *, unit: str, reason: str = NO_REPORT, movement: str = "") -> Figure:
+def _figure(name: str, *, value: Any, unit: str, reason: str = NO_REPORT, movement: str = "") -> Figure:
     known = value is not None and pd.notna(value)
     label = LABELS.get(name, name.replace("_", " ").capitalize())
     return {
@@ -128,12 +130,12 @@ def _money_figures(top: pd.Series, *, since: str | None) -> Iterator[Figure]:
         f"{money(top['cost_movement'], currency=unit, signed=True)} since {month(since)}"
     )  # fmt: skip
     words = ", ".join(part for part in (moved, lacking) if part)
-    yield _figure("whole_life_cost", top["cost_now"], unit=unit, reason=NO_COST, movement=words)
+    yield _figure("whole_life_cost", value=top["cost_now"], unit=unit, reason=NO_COST, movement=words)
     plan = top["plan"]
     share = None if pd.isna(plan) or plan == 0 else top["variance"] / plan
     words = f"outlook − plan, n = {0 if pd.isna(top['in_year_known']) else int(top['in_year_known'])}"
     words = f"{words}, {lacking}" if lacking else words
-    yield _figure("in_year_variance_share", share, unit="share", reason=NO_YEAR, movement=words)
+    yield _figure("in_year_variance_share", value=share, unit="share", reason=NO_YEAR, movement=words)
 
 
 def _red_figures(tree: pd.DataFrame) -> Iterator[Figure]:
@@ -144,59 +146,59 @@ def _red_figures(tree: pd.DataFrame) -> Iterator[Figure]:
         counts = {rating: _count(top[rating_column(role, rating=rating)]) for rating in used}
         rated = sum(counts.values())
         share = counts.get("red", 0) / rated if rated else None
-        figure = _figure(f"{_stem(role)}_red_share", share, unit="share", movement=f"of {rated} rated")
+        figure = _figure(f"{_stem(role)}_red_share", value=share, unit="share", movement=f"of {rated} rated")
         yield figure | {"label": f"Rated red by {role}"}
 
 
 def _coverage_figures(coverage: pd.DataFrame) -> Iterator[Figure]:
-    yield _figure("reports_owed", len(coverage), unit="reports")
+    yield _figure("reports_owed", value=len(coverage), unit="reports")
     for status in ("published", "failed", "missing", "not returned", "refused"):
         count = int(coverage["status"].eq(status).sum())
-        yield _figure(f"reports_{status.replace(' ', '_')}", count, unit="reports")
+        yield _figure(f"reports_{status.replace(' ', '_')}", value=count, unit="reports")
 
 
 def _tree_figures(top: pd.Series) -> Iterator[Figure]:
     for name, column, unit, reason in TREE_FIGURES:
-        yield _figure(name, top[column], unit=unit or str(top["currency"]) or "money", reason=reason)
+        yield _figure(name, value=top[column], unit=unit or str(top["currency"]) or "money", reason=reason)
 
 
 def _bridge_figures(steps: pd.DataFrame) -> Iterator[Figure]:
     """Yield the amount of each cause; the first step is the last published total, with what has no report now."""
     for row in steps[steps["kind"].eq("cause")].to_dict("records"):
-        yield _figure(f"whole_life_cost_{_stem(row['step'])}", row["amount"], unit=str(row["currency"]))
+        yield _figure(f"whole_life_cost_{_stem(row['step'])}", value=row["amount"], unit=str(row["currency"]))
     if len(steps):
         first = steps.iloc[0]
-        yield _figure("whole_life_cost_last_published", first["amount"], unit=str(first["currency"]))
+        yield _figure("whole_life_cost_last_published", value=first["amount"], unit=str(first["currency"]))
 
 
 def _rater_figures(shares: pd.DataFrame, *, period: str) -> Iterator[Figure]:
     now = shares[shares["period"].eq(period)]
     for (role, rating), rows in now.groupby(["assessor_role", "rating"], sort=True):
-        yield _figure(f"{_stem(str(role))}_{_stem(str(rating))}", rows["projects"].sum(), unit="ratings")
+        yield _figure(f"{_stem(str(role))}_{_stem(str(rating))}", value=rows["projects"].sum(), unit="ratings")
     for role, rows in now[now["rating"].isin(RATINGS)].groupby("assessor_role", sort=True):
-        yield _figure(f"{_stem(str(role))}_rated", rows["projects"].sum(), unit="ratings")
+        yield _figure(f"{_stem(str(role))}_rated", value=rows["projects"].sum(), unit="ratings")
 
 
 def _finish_figures(finishes: pd.DataFrame) -> Iterator[Figure]:
     days = finishes["moved_days"].dropna().astype("float64")
     later = days[days > 0]
-    yield _figure("finishes_compared", len(days), unit="projects")
-    yield _figure("finishes_later", len(later), unit="projects")
+    yield _figure("finishes_compared", value=len(days), unit="projects")
+    yield _figure("finishes_later", value=len(later), unit="projects")
     median = later.median() if len(later) else None
-    yield _figure("finish_later_median_days", median, unit="days", reason="no finish date moved later")
+    yield _figure("finish_later_median_days", value=median, unit="days", reason="no finish date moved later")
 
 
 def _year_figures(under: pd.DataFrame, *, underspends: pd.DataFrame) -> Iterator[Figure]:
-    yield _figure("under_for_years", len(under), unit="projects")
-    yield _figure("underspends", underspends["underspends"].sum(), unit="project-years")
-    yield _figure("underspends_kept", underspends["kept"].sum(), unit="project-years")
+    yield _figure("under_for_years", value=len(under), unit="projects")
+    yield _figure("underspends", value=underspends["underspends"].sum(), unit="project-years")
+    yield _figure("underspends_kept", value=underspends["kept"].sum(), unit="project-years")
 
 
 def _disclosure_figures(shares: pd.DataFrame, *, moves: pd.DataFrame, period: str) -> Iterator[Figure]:
     now = shares.loc[shares["period"].eq(period), "share"]
-    yield _figure("costs_published_share", now.iloc[0] if len(now) else None, unit="share")
+    yield _figure("costs_published_share", value=now.iloc[0] if len(now) else None, unit="share")
     moved = int(moves["period"].eq(period).sum())
-    yield _figure("projects_moved", moved, unit="projects", movement=counted(moved, noun="project"))
+    yield _figure("projects_moved", value=moved, unit="projects", movement=counted(moved, noun="project"))
 
 
 def _count(value: Any) -> int:

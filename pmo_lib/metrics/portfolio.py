@@ -13,7 +13,7 @@ import pandas as pd
 
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, bridge_steps
+from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge_steps
 from pmo_lib.metrics.facts import (
     FINANCE,
     HEALTH,
@@ -211,7 +211,7 @@ def largest_movements(costs: pd.DataFrame, *, largest: int = 15) -> pd.DataFrame
         currency``, the largest amount first.
     """
     rows = in_form(costs, columns=["portfolio_id", *BRIDGE_COLUMNS])
-    rows = rows[rows["since_cause"].fillna("").ne("") & rows["since_amount"].fillna(0.0).ne(0.0)]
+    rows = rows[~rows["since_cause"].fillna("").isin(["", FIRST]) & rows["since_amount"].fillna(0.0).ne(0.0)]
     came = rows["cause"].eq(MOVED_IN)
     table = rows.assign(
         from_id=rows["other_portfolio_id"].where(came),
@@ -445,7 +445,8 @@ def _checked(
     named = figures[figures["report"].eq(check.report)]
     owed = sorted(set(named["portfolio_id"]) - {""})
     sums = _sums(check, facts=facts, figures=named, tree=tree)
-    unit = one_currency(facts) if sums.scale > 1 else check.measure
+    count_of = "risks" if check.report == RISK else "projects"
+    unit = one_currency(facts) if sums.scale > 1 else count_of
     for portfolio in owed:
         here, said, count = sums.rows.get(portfolio, 0), sums.figures.get(portfolio), sums.lengths.get(portfolio, 0)
         yield {
@@ -489,7 +490,7 @@ def _sums(check: Check, *, facts: pd.DataFrame, figures: pd.DataFrame, tree: pd.
 
 
 def _slack(check: Check, *, rows: int) -> int:
-    return (rows + 2) // 2 if check.estimate else 0
+    return (rows + 1) // 2 if check.estimate else 0
 
 
 def _year(period: str, *, rows: pd.DataFrame, known: pd.DataFrame) -> dict[str, Any]:

@@ -98,18 +98,18 @@ def headline_figures(headline: pd.DataFrame, *, movements: pd.DataFrame) -> pd.D
     net = rows.loc["net"] if len(rows) else pd.Series(dtype="object")
     unit = str(net.get("currency", "") or "money")
     found = [
-        _figure("risks_open", net.get("risks_open"), unit="risks"),
-        _figure("risks_unquantified", net.get("risks_unquantified"), unit="risks"),
+        _figure("risks_open", value=net.get("risks_open"), unit="risks"),
+        _figure("risks_unquantified", value=net.get("risks_unquantified"), unit="risks"),
     ]
     for name, kind in (("threats", "threat"), ("opportunities", "opportunity"), ("net", "net")):
         row = rows.loc[kind] if len(rows) else pd.Series(dtype="object")
         for ending, column, of in (("", "money", unit), ("_days", "days", "days")):
-            figure = _figure(f"exposure_{name}{ending}", row.get(f"expected_{column}"), unit=of)
+            figure = _figure(f"exposure_{name}{ending}", value=row.get(f"expected_{column}"), unit=of)
             found.append({**figure, "reason": figure["reason"] and row.get(f"{column}_reason", NO_REGISTER)})
     reason = NO_EARLIER if len(rows) else NO_REGISTER
     for move in ("new", "closed", "escalated", "re-opened", "occurred", "dropped"):
         count = int(movements["what"].eq(move).sum()) if len(movements) else None
-        figure = _figure(f"risks_{move.replace('-', '')}", count, unit="risks")
+        figure = _figure(f"risks_{move.replace('-', '')}", value=count, unit="risks")
         found.append({**figure, "label": f"risks {move}", "reason": figure["reason"] and reason})
     return pd.DataFrame(found, columns=list(FIGURE_COLUMNS))
 
@@ -137,17 +137,17 @@ def published_figures(
     counts = {"risks_without_levels": None, "risks_above_appetite": None} if register.empty else {
         "risks_without_levels": risks["score"].isna().sum(), "risks_above_appetite": risks["above_appetite"].sum()
     }  # fmt: skip
-    rows = [_figure(name, count, unit="risks") for name, count in counts.items()]
-    rows += [_flag_figure(name, flags.loc[flags["flag"].eq(flag)], returned=len(register) > 0)
+    rows = [_figure(name, value=count, unit="risks") for name, count in counts.items()]
+    rows += [_flag_figure(name, found=flags.loc[flags["flag"].eq(flag)], returned=len(register) > 0)
              for name, flag in FLAG_FIGURES.items()]  # fmt: skip
     return pd.concat([figures, pd.DataFrame([*rows, *_cover_figures(cover)])], ignore_index=True)[list(FIGURE_COLUMNS)]
 
 
-def _flag_figure(name: str, found: pd.DataFrame, *, returned: bool) -> dict[str, Any]:
+def _flag_figure(name: str, *, found: pd.DataFrame, returned: bool) -> dict[str, Any]:
     unit = "actions" if name.startswith("actions") else "risks"
     if found.empty:
-        return _figure(name, 0 if returned else None, unit=unit)
-    figure = _figure(name, found["flagged"].iloc[0], unit=unit)
+        return _figure(name, value=0 if returned else None, unit=unit)
+    figure = _figure(name, value=found["flagged"].iloc[0], unit=unit)
     return {**figure, "reason": figure["reason"] and str(found["detail"].iloc[0])}
 
 
@@ -158,8 +158,8 @@ def _cover_figures(cover: pd.DataFrame) -> list[dict[str, Any]]:
     unknown = int((left.isna() & exposed & cover["project_id"].notna()).sum())
     usable = len(cover) > 0 and not unknown and pd.notna(net) and pd.notna(total) and total > 0
     why = f"contingency unknown for {unknown} with exposure" if unknown else "no contingency, or no exposure, is known"
-    held = {**_figure("contingency_left", total, unit=unit), "reason": "" if pd.notna(total) else "none is known"}
-    ratio = _figure("exposure_ratio", net / total if usable else None, unit="share")
+    held = {**_figure("contingency_left", value=total, unit=unit), "reason": "" if pd.notna(total) else "none is known"}
+    ratio = _figure("exposure_ratio", value=net / total if usable else None, unit="share")
     return [held, {**ratio, "reason": "" if usable else why}]
 
 
@@ -176,7 +176,7 @@ def headline_tiles(headline: pd.DataFrame, *, movements: pd.DataFrame) -> pd.Dat
     return figures.assign(label=[TILES[name] for name in names]).reset_index(drop=True)
 
 
-def _figure(name: str, value: Any, *, unit: str) -> dict[str, Any]:
+def _figure(name: str, *, value: Any, unit: str) -> dict[str, Any]:
     unknown = value is None or pd.isna(value)
     number = None if unknown else float(value)
     return {"name": name, "label": name.replace("_", " "), "value": number, "unit": unit, "movement": "",

@@ -72,7 +72,7 @@ def structures(
     DataFrame
         One row per period and unit: :data:`STRUCTURE_COLUMNS`. Counts of projects and whole-life cost, both ways;
         ``fate`` says what became of a unit that is no longer there; ``difference`` is cost today − cost then. In each
-        period Σ then = Σ today, so Σ ``difference`` = 0.
+        period Σ then = Σ today, so Σ ``difference`` = 0. Empty where only one period is published.
     """
     rows = _placed(projects_history, costs_history=costs_history, lineage=lineage)
     then = _by_unit(rows, by="portfolio_id", suffix="then")
@@ -85,7 +85,8 @@ def structures(
     fates = _fates(table["unit_id"], today=frozenset(latest), lineage=lineage)
     difference = minor_units(table["cost_today"]).fillna(0) - minor_units(table["cost_then"]).fillna(0)
     table = table.assign(name=names, fate=fates, difference=major_units(difference))
-    return table.assign(currency=one_currency(costs_history))[STRUCTURE_COLUMNS]
+    several = table["period"].nunique() > 1
+    return table.assign(currency=one_currency(costs_history)).loc[[several] * len(table), STRUCTURE_COLUMNS]
 
 
 def moves(costs_history: pd.DataFrame) -> pd.DataFrame:

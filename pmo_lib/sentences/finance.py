@@ -30,17 +30,15 @@ def phased_sentence(phased: pd.DataFrame) -> str:
     """Say how far spending is ahead of or behind the plan to date; see ``metrics.outlook.phased``."""
     closed = phased[phased["closed"]]
     last = phased.iloc[-1]
-    whole = f"the outlook for the year is {_money(last, 'outlook_cumulative')}"
+    whole = f"the outlook for the year is {_money(last, column='outlook_cumulative')}"
     if closed.empty:
         return f"No month of the year has actuals yet; {whole}."
     now = closed.iloc[-1]
     gap = now["outlook_cumulative"] - now["plan_cumulative"]
     planned = f", {_apart(gap, currency=now['currency'])} the plan to date" if pd.notna(gap) else ""
-    said = (
-        f"To {month(now['month'])} {_money(now, 'outlook_cumulative')} was spent, accruals included{planned}; {whole}."
-    )
+    said = f"To {month(now['month'])} {_money(now, column='outlook_cumulative')} was spent, accruals included{planned}; {whole}."
     if last["not_phased"]:
-        said += f" {_money(last, 'not_phased')} of it is known for the year only and not in the chart."
+        said += f" {_money(last, column='not_phased')} of it is known for the year only and not in the chart."
     return said + (" Provisional: the last month has no actuals yet." if last["provisional"] else "")
 
 
@@ -65,7 +63,7 @@ def years_sentence(years: pd.DataFrame) -> str:
     gap = _apart(last["variance"], currency=last["currency"])
     off = share(last["variance_share"], signed=True, decimals=1)
     count = counted(int(last["projects"]), noun="project")
-    outlook = _money(last, "outlook")
+    outlook = _money(last, column="outlook")
     said = f"In {last['year']} the outlook of {outlook} is {gap} the plan ({off}), over {last['paired']} of {count}"
     known = years[years["variance_share"].notna()]
     below = int(known["variance_share"].lt(0).sum())
@@ -92,7 +90,7 @@ def cause_bridge_sentence(steps: pd.DataFrame) -> str:
     first, last = steps.iloc[0], steps.iloc[-1]
     causes = steps[steps["kind"].eq("cause") & steps["amount"].ne(0)]
     known = counted(int(first["valued"]), noun="project")
-    said = f"From {_money(first, 'amount')} ({known} with a figure) to {_money(last, 'amount')} ({last['valued']})"
+    said = f"From {_money(first, column='amount')} ({known} with a figure) to {_money(last, column='amount')} ({last['valued']})"
     if causes.empty:
         return f"{said}: nothing moved."
     parts = ", ".join(
@@ -132,7 +130,10 @@ def in_year_sentence(in_year: pd.DataFrame) -> str:
     long = in_year[in_year["years_known"].ge(RUN)]
     if len(long):
         habit = int(long["years_under"].ge(RUN).sum())
-        said += f"; of {len(long)} known for {RUN} years running, {habit} were below by more than the tolerance in all"
+        were = "was" if habit == 1 else "were"
+        said += (
+            f"; of {len(long)} known for {RUN} years running, {habit} {were} below by more than the tolerance in all"
+        )
     return said + "."
 
 
@@ -168,7 +169,7 @@ def _verdict(total: pd.Series) -> str:
     reference = "plan (no budget was returned)" if total["budget_basis"] == "plan" else "budget"
     if pd.isna(total["outlook"]):
         return f"No outlook for {year}: {total['outlook_reason']}."
-    said = f"Outlook for {year}: {_money(total, 'outlook')}"
+    said = f"Outlook for {year}: {_money(total, column='outlook')}"
     if pd.isna(total["variance"]):
         return f"{said}; not compared with a {reference}: {total['variance_reason']}."
     side = "under" if total["variance"] >= 0 else "over"
@@ -204,7 +205,7 @@ def _reconciled(levels: pd.DataFrame) -> str:
     return f"The levels reconcile to the penny: the portfolio is the sum of its {parts}."
 
 
-def _money(row: pd.Series, column: str) -> str:
+def _money(row: pd.Series, *, column: str) -> str:
     return money(row[column], currency=str(row["currency"]))
 
 

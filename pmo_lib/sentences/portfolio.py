@@ -56,8 +56,9 @@ def hierarchy_sentence(tree: pd.DataFrame) -> str:
 
 def reconciliation_sentence(reconciled: pd.DataFrame) -> str:
     """Say that all ways to each total agree; the page would not be there if they did not; see ``metrics.portfolio``."""
-    wholes = reconciled[reconciled["portfolio_id"].eq("")]
-    single = len(reconciled) - len(wholes)
+    known = reconciled[reconciled["rows"].gt(0)]
+    wholes = known[known["portfolio_id"].eq("")]
+    single = len(known) - len(wholes)
     return (
         f"{counted(len(wholes), noun='total')} reconcile to the minor unit: the sum of the project rows, that of the "
         f"portfolios' published figures and the top of the hierarchy are equal. So are rows and figure in each of "
@@ -132,7 +133,10 @@ def underspends_sentence(underspends: pd.DataFrame) -> str:
     kept, dated = int(underspends["kept"].sum()), int(underspends["underspends"].sum())
     rows = counted(dated, noun="project-year")
     text = f"{kept} of {rows} with a large underspend kept the finish, or promise an earlier one"
-    return f"{text} ({share(kept / dated)}): less was done, and the same end is promised." if dated else f"{text}."
+    if dated:
+        return f"{text} ({share(kept / dated)}): less was done, and the same end is promised."
+    silent = counted(int(underspends["not_dated"].sum()), noun="project-year")
+    return f"{silent} with a large underspend; none has a finish of the year before to compare."
 
 
 def finishes_sentence(finishes: pd.DataFrame) -> str:
@@ -174,7 +178,7 @@ def moves_sentence(moves: pd.DataFrame) -> str:
     """Say how many projects changed portfolio in each report; see ``metrics.structure.moves_by_period``."""
     most = moves.loc[moves["before"].sort_values(kind="stable").index[-1]]
     return (
-        f"{counted(int(moves['projects'].sum()), noun='project')} changed portfolio between reports; most money in "
+        f"{counted(int(moves['projects'].sum()), noun='move')} of projects between portfolios; most money in "
         f"{month(most['period'])}: {counted(int(most['projects']), noun='project')} with "
         f"{money(most['before'], currency=str(most['currency']))} before the move."
     )

@@ -80,10 +80,8 @@ def cover_sentence(cover: pd.DataFrame) -> str:
         cover["expected_money"].notna() & cover["contingency_left"].isna() & cover["project_id"].notna()
     ]
     known = cover.loc[cover["uncovered"].notna()]
-    text = (
-        f"{len(short)} of {counted(len(known), noun='project')} with both figures "
-        f"{'has' if len(short) == 1 else 'have'} more exposure than contingency left"
-    )
+    text = f"Of {counted(len(known), noun='project')} with both figures, {len(short)} "
+    text += f"{'has' if len(short) == 1 else 'have'} more exposure than contingency left"
     if len(short):
         text += f", {money(short['uncovered'].sum(), currency=_currency(cover))} in all: {_named(short['name'])}"
     return f"{text}." + (

@@ -53,11 +53,10 @@ def variance_sentence(variance: pd.DataFrame) -> str:
     known = variance[variance["original_days"].notna()]
     original, current = (known[column].astype("float64") for column in ("original_days", "current_days"))
     without = int(variance["versions"].eq(0).sum())
-    text = (
-        f"{int(original.gt(0).sum())} of {counted(len(known), noun='project')} are late on the original finish, "
-        f"{int(current.gt(0).sum())} on the current one"
-    )
-    return text + (f"; {counted(without, noun='project')} returned no baseline." if without else ".")
+    late, late_now = int(original.gt(0).sum()), int(current.gt(0).sum())
+    text = f"Of {counted(len(known), noun='project')} {late} later than the original finish, "
+    text += f"{late_now} than the current one"
+    return text + (f"; {counted(without, noun='project')} without a baseline." if without else ".")
 
 
 def rebaselines_sentence(changes: pd.DataFrame) -> str:
@@ -88,7 +87,7 @@ def slipping_sentence(slips: pd.DataFrame) -> str:
     first = slips.iloc[0]
     return (
         f"{missed} missed and {len(slips) - missed} at risk; the largest slip is {number(first['slip_days'])} days "
-        f"({first['milestone']} of {first['name']}). {fast} recede as fast as time passes, or faster."
+        f"({first['milestone']} of {first['name']}). Receding as fast as time passes, or faster: {fast}."
     )
 
 

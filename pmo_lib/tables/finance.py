@@ -124,7 +124,7 @@ def bridge_table(rows: pd.DataFrame) -> HtmlTable:
     came, moved = ordered["cause"].eq("moved in"), ordered["cause"].isin(["moved in", "moved out"])
     shown = ordered.assign(
         cause=ordered["cause"].replace(CAUSE_WORDS),
-        then=ordered["cause"].map({"joined": "not there", "moved in": "elsewhere"}),
+        then=ordered["cause"].map({"joined": "not there", "moved in": "elsewhere"}).fillna("not published"),
         today=ordered["reason"].where(ordered["reason"].ne(""), ordered["cause"]),
         since=ordered["since_amount"].where(came),
         dash="–",

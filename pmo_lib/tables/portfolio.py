@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from pmo_lib.contracts.tables import RATINGS
-from pmo_lib.metrics.facts import FINANCE, HEALTH, RISK, raters, rating_column
+from pmo_lib.metrics.facts import raters, rating_column
 from pmo_lib.metrics.hierarchy import PROJECT, REASON, in_words, report_in_words
 from pmo_lib.metrics.portfolio import COMPLETE, REPORT
 from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
 from pmo_lib.theme import counted, money, month, rating_look
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 INDENT = "\u2003"
 SHOWN_FIRST = 15
@@ -153,10 +153,10 @@ def underspends_table(underspends: pd.DataFrame) -> HtmlTable:
         underspends,
         columns=[
             Show("year", "Year"),
-            Show("underspends", "Large underspends with both finishes", "number"),
-            Show("kept", "finish kept or earlier", "number"),
+            Show("underspends", "Underspends", "number"),
+            Show("kept", "Finish kept", "number"),
             Show("share", "Share", "share"),
-            Show("not_dated", "without a finish to compare", "number"),
+            Show("not_dated", "Not dated", "number"),
         ],
         caption="Large underspends and the promised finish",
     )
@@ -299,54 +299,67 @@ def _structure(structures: pd.DataFrame, *, period: str, columns: Sequence[Show]
 
 
 def _prepared(tree: pd.DataFrame) -> pd.DataFrame:
-    """Add the texts that are shown: indented label, ratings by rater, what a row is without, why money is null."""
+    """Add the texts that are shown: indented label, ratings by rater, why a project's money is null, and a note."""
     labels = [
         f"{INDENT * depth}{name}{STATES_IN_WORDS.get(standing, '')}"
         for depth, name, standing in zip(tree["depth"], tree["name"], tree["standing"], strict=True)
     ]
     rated = {f"ratings:{role}": _ratings_in_words(tree, role=role) for role in raters(tree)}
-    single = tree["level"].eq(PROJECT)
-    ended = tree["projects"].isna() & ~single
-    causes = tree["cost_cause"].where(single, "no figure")
-    reasons = {
-        "cost_reason": _reason(tree, report=FINANCE, ended=ended, silence=causes),
-        "year_reason": _reason(tree, report=FINANCE, ended=ended, silence="not both known"),
-        "count_reason": _reason(tree, report=HEALTH, ended=ended, silence="–"),
-        "risk_reason": _reason(tree, report=RISK, ended=ended, silence="no register"),
-    }
-    return tree.assign(label=labels, without=in_words(tree), **rated, **reasons)
+    single = tree["level"].eq(PROJECT) & tree["standing"].eq("here")
+    return tree.assign(
+        label=labels,
+        note=_notes(tree),
+        cost_reason=tree["cost_cause"].where(single, "–"),
+        year_reason=pd.Series("–", index=tree.index).mask(single, "not both known"),
+        nothing="–",
+        **rated,
+    )
 
 
-def _reason(tree: pd.DataFrame, *, report: str, ended: pd.Series, silence: pd.Series | str) -> pd.Series:
-    """Say why a measure is null: its report is not there, its unit is no more, or nothing was published below."""
-    column = f"{REASON}{report}"
-    missing = tree[column] if column in tree.columns else pd.Series("", index=tree.index)
-    words = pd.Series(silence, index=tree.index, dtype="object").mask(ended, "no project now")
-    return words.mask(missing.ne(""), missing)
+def _notes(tree: pd.DataFrame) -> list[str]:
+    """Say once of each unit what its empty cells mean: its reports are missing, or those below, or it is no more."""
+    reasons = [column for column in tree.columns if column.startswith(REASON)]
+    rows = zip(tree.to_dict("records"), in_words(tree), strict=True)
+    return [_note(row, reasons=reasons, without=without) for row, without in rows]
+
+
+def _note(row: Mapping[Any, Any], *, reasons: Sequence[str], without: str) -> str:
+    own = {report_in_words(column): row[column] for column in reasons if row[column]}
+    if own and len(own) == len(reasons) and len(set(own.values())) == 1:
+        return str(next(iter(own.values())))
+    if own:
+        return ", ".join(f"{report}: {reason.removeprefix('report ')}" for report, reason in own.items())
+    if without:
+        return f"without {without}"
+    return "no project now" if row["level"] in UNIT_LEVELS and pd.isna(row["projects"]) else ""
 
 
 def _readable(movements: pd.DataFrame) -> list[str]:
-    """Return the reasons with amounts as people write them: a range of £2.75bn to £3.10bn."""
-    return [
-        AMOUNT.sub(lambda found, code=str(code): money(float(found[0]), currency=code), str(reason))  # type: ignore[misc]
-        for reason, code in zip(movements["reason"].fillna(""), movements["currency"], strict=True)
-    ]
+    """Return why there is no cost now, with amounts as people write them: a range of £2.75bn to £3.10bn."""
+    rows = zip(movements["reason"].fillna(""), movements["cause"], movements["currency"], strict=True)
+    return [_with_money(str(reason or cause), currency=str(currency)) for reason, cause, currency in rows]
+
+
+def _with_money(words: str, *, currency: str) -> str:
+    for amount in dict.fromkeys(AMOUNT.findall(words)):
+        words = words.replace(amount, money(float(amount), currency=currency))
+    return words
 
 
 def _measure_columns(shown: pd.DataFrame) -> list[Show]:
     """Return the columns of the hierarchy; a measure that nobody reported has none: the sentence says so."""
     columns = [
-        Show("projects", "Projects", "number", reason="count_reason"),
-        Show("cost_before", "Cost before", "money", reason="cost_reason"),
+        Show("projects", "Projects", "number", reason="nothing"),
+        Show("cost_before", "Cost before", "money", reason="nothing"),
         Show("cost_now", "Cost now", "money", reason="cost_reason"),
-        Show("cost_movement", "Moved", "money_signed", reason="cost_reason"),
+        Show("cost_movement", "Moved", "money_signed", reason="nothing"),
         Show("plan", "Plan", "money", reason="year_reason"),
-        Show("outlook", "Outlook", "money", reason="year_reason"),
-        Show("variance", "Off plan", "money_signed", reason="year_reason"),
+        Show("outlook", "Outlook", "money", reason="nothing"),
+        Show("variance", "Off plan", "money_signed", reason="nothing"),
         *(Show(f"ratings:{role}", f"{role}: {_scale_in_words(shown, role=role)}") for role in raters(shown)),
-        Show("risks_open", "Open risks", "number", reason="risk_reason"),
-        Show("exposure", "Exposure", "money_signed", reason="risk_reason"),
-        Show("without", "Without"),
+        Show("risks_open", "Risks", "number", reason="nothing"),
+        Show("exposure", "Exposure", "money_signed", reason="nothing"),
+        Show("note", "Note"),
     ]
     return [column for column in columns if shown[column.name].replace("", None).notna().any()]
 
@@ -364,13 +377,13 @@ def _projects_of(unit: str, *, shown: pd.DataFrame, columns: Sequence[Show]) -> 
     words = [counted(count, noun="project") if count else f"no project now, {len(rows)} before"]
     if pd.notna(head["cost_now"]):
         words.append(money(float(head["cost_now"]), currency=str(head["currency"])))
-    used = [column for column in columns if column.name != "without"]
+    used = [column for column in columns if column.name != "note"]
     table = html_table(own, columns=[Show("label", "Project"), *used], caption=f"Projects of {head['name']}")
     return _folded(table, summary=f"{head['name']}: {', '.join(words)}")
 
 
 def _scale_in_words(shown: pd.DataFrame, *, role: str) -> str:
-    return " · ".join(reversed(_rated_as(shown, role=role)))
+    return " · ".join(rating_look(rating).letter for rating in reversed(_rated_as(shown, role=role)))
 
 
 def _rated_as(tree: pd.DataFrame, *, role: str) -> list[str]:

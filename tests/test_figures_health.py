@@ -1,0 +1,375 @@
+"""What the health check shows: figures, tables and sentences say what the metric says, whole, escaped, and no more."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from histories import current, history
+
+from pmo_lib.contracts.findings import Finding, findings_table
+from pmo_lib.figures import health as charts, schedule as plots
+from pmo_lib.figures.labels import NAME_WIDTH, Rows, framed, wrapped
+from pmo_lib.metrics import baselines, health, milestones, quality, ratings, schedule
+from pmo_lib.metrics.movement import Between
+from pmo_lib.parameters.models import Organisation, Thresholds
+from pmo_lib.sentences import health as words, schedule as notes
+from pmo_lib.tables import health as tables, schedule as lists
+from pmo_lib.tables.html import HtmlTable
+
+NOW, THEN, FIRST = "2025-03", "2024-03", "2023-03"
+LAST = Between("ROADS", NOW, THEN)
+HOSTILE = 'Mill <b>bridge</b> & "<script>alert(1)</script>" with a name far longer than a narrow screen is wide'
+NAMES = {"A": HOSTILE, "B": "Bypass", "C": "Crossing", "D": "Depot"}
+LIMITS = Thresholds()
+
+# A small portfolio in which everything that the health check shows happens once.
+RATED = [
+    ("A", THEN, "green", "SRO", "three-point"), ("A", NOW, "red", "SRO", "three-point"),
+    ("B", THEN, "red", "SRO", "three-point"), ("B", NOW, "amber", "SRO", "three-point"),
+    ("C", THEN, "amber", "IPA", "five-point"), ("C", NOW, "amber", "IPA", "three-point"),
+    ("D", THEN, "green", "IPA", "three-point"), ("D", NOW, None, "IPA", "three-point"),
+]  # fmt: skip
+STATUS = history(
+    "status",
+    [
+        dict(zip(("project_id", "period", "rating", "assessor_role", "rating_scale"), row, strict=True))
+        | {"submitted_on": "2025-04-07" if row[0] == "A" else None}
+        for row in RATED
+    ],
+)
+FINISHES = {
+    "A": ("2026-01-01", "2027-06-30"),
+    "B": ("2026-01-01", "2025-12-01"),
+    "C": ("2024-06-30", None),
+    "D": (None, None),
+}
+PROJECTS = history(
+    "projects",
+    [
+        {"project_id": key, "period": period, "name": NAMES[key], "finish_baseline_on": day, "finish_forecast_on": day}
+        | {"whole_life_cost_baseline": 1e6, "whole_life_cost_forecast": 1.2e6}
+        for key, days in FINISHES.items()
+        for period, day in zip((THEN, NOW), days, strict=True)
+    ],
+)
+STATES = history(
+    "states",
+    [
+        {"period": NOW, "table_name": table, "row_key": key, "column_name": column}
+        | {"state": "withheld", "reason": "<i>Section 43</i>"}
+        for table, key, column in (
+            ("status", "D|2025-03-31|IPA", "rating"),
+            ("projects", "C", "finish_baseline_on"),
+        )
+    ],
+)
+POINTS = history(
+    "milestones",
+    [
+        {"period": period, "project_id": "A", "milestone_id": f"M{place}", "name": f"Gate {place}: {HOSTILE}"}
+        | {"baseline_on": "2025-05-01", "forecast_on": day, "critical": True}
+        for place, days in enumerate((("2024-06-01", "2025-04-10"), ("2024-07-01", "2025-09-01")), start=1)
+        for period, day in zip((THEN, NOW), days, strict=True)
+    ],
+)
+DECISIONS = history(
+    "decisions",
+    [
+        {
+            "period": NOW,
+            "decision_id": "D1",
+            "project_id": "A",
+            "ask": "Go <on>?",
+            "amount": 2.5e6,
+            "due_on": "2025-03-01",
+        },
+        {"period": NOW, "decision_id": "D2", "ask": "Wait?"},
+    ],
+)
+BASELINES = current(
+    "baselines",
+    [
+        {"project_id": "A", "version": version, "approved_on": day, "finish_on": finish, "budget": budget}
+        for version, day, finish, budget in (
+            ("1", "2020-01-01", "2025-01-01", 0.8e6),
+            ("2", "2025-02-01", "2026-01-01", 1e6),
+        )
+    ],
+)
+FINDINGS = findings_table(
+    [Finding("a.csv", "", 1, "A1", "dates", "warning", "kept", "a <date>", "write it as 2025-03-31")]
+)
+
+
+@cache
+def metric(name: str) -> pd.DataFrame:
+    """Return one metric table of the small portfolio, as the notebook computes it."""
+    now = {"projects": PROJECTS, "between": LAST}
+    compared = ratings.comparisons(STATUS, states=STATES, year_ago=None, **now)
+    rated = ratings.ratings(STATUS, states=STATES, **now)
+    moved = schedule.finishes(PROJECTS, status=STATUS, states=STATES, column="finish_baseline_on", between=LAST)
+    judged = schedule.promises(PROJECTS, milestones=POINTS, status=STATUS, column="finish_forecast_on", between=LAST)
+    slips = milestones.slips(POINTS, limits=LIMITS, **now)
+    made: dict[str, Callable[[], pd.DataFrame]] = {
+        "decisions": lambda: health.decisions_sought(DECISIONS, **now),
+        "changes": lambda: health.changes(rated, finishes=moved, **now),
+        "movers": lambda: ratings.movers(compared),
+        "flows": lambda: ratings.flows(compared),
+        "incomparable": lambda: ratings.incomparable(compared),
+        "side_by_side": lambda: ratings.side_by_side(rated),
+        "counts": lambda: ratings.counts(STATUS, states=STATES, between=LAST),
+        "kept": lambda: schedule.kept(judged),
+        "broken": lambda: schedule.broken(judged),
+        "variance": lambda: baselines.variance(BASELINES, projects=PROJECTS[PROJECTS["period"] == NOW]),
+        "rebaselines": lambda: baselines.rebaselines(BASELINES, projects=PROJECTS, status=STATUS, limits=LIMITS),
+        "spread": lambda: schedule.spread(moved),
+        "finishes": lambda: moved,
+        "due": lambda: milestones.due(slips),
+        "trend": lambda: milestones.trend(POINTS, slipped=slips),
+        "slipping": lambda: milestones.slipping(slips),
+        "drift": lambda: quality.drift(STATES, **now),
+        "withdrawn": lambda: quality.withdrawn(STATES, **now),
+        "submissions": lambda: quality.submissions(STATUS, **now),
+        "findings": lambda: quality.findings_by_rule(FINDINGS),
+        "rules": lambda: health.rules(Organisation(id="o", name="O")),
+    }
+    return made[name]()
+
+
+FIGURES = {
+    "movers": charts.movers_dots,
+    "flows": charts.flows_heatmap,
+    "counts": charts.counts_bars,
+    "kept": charts.kept_bars,
+    "drift": charts.drift_heatmap,
+    "variance": plots.variance_ranges,
+    "spread": plots.spread_bars,
+    "finishes": plots.finishes_bars,
+    "trend": plots.trend_lines,
+}
+TABLES = {
+    "decisions": tables.decisions_table, "changes": tables.changes_table, "movers": tables.movers_table,
+    "flows": tables.flows_table, "incomparable": tables.incomparable_table, "side_by_side": tables.side_by_side_table,
+    "counts": tables.counts_table, "drift": tables.drift_table, "withdrawn": tables.withdrawn_table,
+    "submissions": tables.submissions_table, "findings": tables.findings_table, "rules": tables.rules_table,
+    "finishes": lists.finishes_table, "spread": lists.spread_table, "kept": lists.kept_table,
+    "broken": lists.broken_table, "variance": lists.variance_table, "rebaselines": lists.rebaselines_table,
+    "due": lists.due_table, "slipping": lists.slipping_table, "trend": lists.trend_table,
+}  # fmt: skip
+SENTENCES = {
+    "decisions": "2 decisions sought, for £2.50m in all (1 without an amount); 1 past the deadline, first: "
+    "Go <on>? (%s).",
+    "changes": "Since Mar 2024, of 2 comparable ratings 1 got worse (%s (SRO: green to red)) "
+    "and 1 better (Bypass (SRO: red to amber)). "
+    "Of 2 comparable finish dates 1 moved later (%s (545 days)) and 1 earlier (Bypass (31 days)). "
+    "The same projects are in both reports.",
+    "movers": "Since Mar 2024 1 worse and 1 better, by the same rater on the same scale.",
+    "flows": "SRO: 0 of 2 the same since Mar 2024 (0%%).",
+    "incomparable": "2 ratings cannot be compared: now withheld (1), scale changed (1).",
+    "side_by_side": "Of 4 projects, by the worst rating anyone gave: 1 red, 2 amber, 1 without a published rating.",
+    "counts": "In Mar 2025 IPA: 0%% green, 0%% red (n = 1); SRO: 0%% green, 50%% red (n = 2). "
+    "The scale of IPA changed on the way: rows on different scales are not one trend.",
+    "kept": "Milestones due by Mar 2025: 2 moved later. Finish dates of projects due by Mar 2025: 1 no date any more.",
+    "broken": "3 promises not met by the day; furthest off: Gate 2: %s of %s, 427 days.",
+    "variance": "Of 1 project 1 later than the original finish, 1 than the current one; 3 projects without a baseline.",
+    "rebaselines": "1 re-baseline of 1 project; 1 to look at, 1 within one period of a breach.",
+    "spread": "Of 4 projects 0 (0%%) kept the date; for 2 no movement can be computed.",
+    "finishes": "The approved finish moved later since Mar 2024 in 1 of 2 projects that can be compared, "
+    "by a median of 545 days; earlier in 1.",
+    "due": "1 milestone due soon, 0 overdue by their own forecast; next: Gate 1: %s of %s on 10 Apr 2025.",
+    "slipping": "0 missed and 1 at risk; the largest slip is 123 days (Gate 2: %s of %s). "
+    "Receding as fast as time passes, or faster: 1.",
+    "drift": "Published least in Mar 2025: finish baseline on, 50%% of 4 projects (75%% in Mar 2024).",
+    "withdrawn": "Withheld since the last report: 1 value of 1 project.",
+    "submissions": "Every project has a status; 1 row came in, the last 7 days after the status date; "
+    "3 rows without the day of submission.",
+    "findings": "Intake reports 1 warning.",
+}
+SAYING = {name: getattr(words, f"{name}_sentence", None) or getattr(notes, f"{name}_sentence") for name in SENTENCES}
+
+
+def drawn(name: str) -> go.Figure:
+    """Return the figure of a metric."""
+    figure: go.Figure = FIGURES[name](metric(name))
+    return figure
+
+
+def texts(value: Any) -> list[str]:
+    """Return every text in a figure's document."""
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in texts(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in texts(part)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_titled_and_as_high_as_its_rows(name: str) -> None:
+    """A figure has a title, a height of its own and only traces of the four kinds that the page can draw."""
+    document = json.loads(drawn(name).to_json())
+    assert document["layout"]["title"]["text"]
+    assert document["layout"]["height"] > 100
+    assert {trace["type"] for trace in document["data"]} <= {"bar", "scatter", "heatmap", "waterfall"}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_data_cannot_become_markup_in_a_figure(name: str) -> None:
+    """Plotly reads some tags in texts: those that stand in data are escaped, so that they are shown and not obeyed."""
+    layout = json.loads(drawn(name).to_json())
+    layout["layout"].pop("template")
+    for text in texts(layout):
+        assert not re.search(r"<(?!br>|extra></extra>|/extra>)", text), text
+
+
+@pytest.mark.parametrize("name", ["movers", "finishes", "variance", "trend"])
+def test_a_long_name_is_wrapped_and_never_cut(name: str) -> None:
+    """A name stands whole in the figure, in lines that fit a narrow screen."""
+    whole = "".join(texts(json.loads(drawn(name).to_json()))).replace("<br>", " ")
+    assert "longer than a narrow screen is wide" in re.sub(r"\s+", " ", whole)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_holds_every_row_and_escapes_data(name: str) -> None:
+    """A table has the rows of its metric, a heading for each column, and no markup from data."""
+    shown: HtmlTable = TABLES[name](metric(name))
+    rows = metric(name)
+    expected = int(rows["projects"].gt(0).sum()) if name == "flows" else len(rows)
+    assert shown.rows == expected > 0 or name == "withdrawn"
+    assert shown.html.count("<tr>") == expected + 1
+    assert not re.search(r"<(script|b|i|on|date)>", shown.html)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_no_cell_is_empty_without_words(name: str) -> None:
+    """Every null has its reason, or says that it is not given: no cell is blank where a number could stand."""
+    shown: HtmlTable = TABLES[name](metric(name))
+    assert '<td class="num"></td>' not in shown.html
+    assert not re.search(r">(nan|NaN|NaT|None|&lt;NA&gt;)<", shown.html)
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_a_sentence_says_what_the_metric_says(name: str) -> None:
+    """A sentence is written by rule: the same figures give the same words."""
+    expected = SENTENCES[name]
+    found = SAYING[name](metric(name))
+    assert found == expected % ((HOSTILE,) * expected.count("%s"))
+
+
+def test_every_sentence_has_its_case() -> None:
+    """No sentence of the health check goes unread by these tests."""
+    written = {name for module in (words, notes) for name in vars(module) if name.endswith("_sentence")}
+    assert written == {f"{name}_sentence" for name in SENTENCES}
+
+
+def test_every_figure_and_table_has_its_case() -> None:
+    """No figure or table of the health check goes unseen by these tests."""
+    shapes = {
+        name
+        for module in (charts, plots)
+        for name in vars(module)
+        if re.search(r"^[a-z]\w*_(dots|heatmap|bars|ranges|lines)$", name)
+    }
+    assert {function.__name__ for function in FIGURES.values()} == shapes
+    written = {name for module in (tables, lists) for name in vars(module) if name.endswith("_table")} - {"html_table"}
+    assert {function.__name__ for function in TABLES.values()} == written
+
+
+def test_a_withheld_rating_is_told_in_words() -> None:
+    """A withheld rating has its reason in its cell; a rater who did not rate is named; nobody is green by default."""
+    html = tables.side_by_side_table(metric("side_by_side")).html
+    assert "withheld: &lt;i&gt;Section 43&lt;/i&gt;" in html
+    assert "not rated by SRO" in html
+    assert "green" not in re.sub(r'<td><span class="badge" [^>]*>.*?</td>', "", html)
+
+
+def test_scales_and_raters_have_rows_of_their_own() -> None:
+    """In the history of ratings a rater on another scale is another row, and the withheld part is hatched."""
+    figure = drawn("counts")
+    named = [note["text"] for note in figure.to_plotly_json()["layout"]["annotations"]]
+    assert named == [
+        "IPA, Mar 2024, five-point", "IPA, Mar 2024, three-point", "IPA, Mar 2025, three-point",
+        "SRO, Mar 2024, three-point", "SRO, Mar 2025, three-point",
+    ]  # fmt: skip
+    hatched = [trace.name for trace in figure.data if trace.marker.pattern.shape == "/"]
+    assert hatched == ["withheld"]
+
+
+def test_bars_add_up_to_the_metric() -> None:
+    """The segments of a stacked bar are the counts of its metric, none lost between the traces."""
+    for name, column in (("counts", "projects"), ("kept", "promises"), ("spread", "projects")):
+        assert sum(sum(trace.x) for trace in drawn(name).data) == metric(name)[column].sum()
+
+
+def test_the_heat_map_shows_direction_and_count() -> None:
+    """Towards red is on the warm side of the scale, towards green on the other; what did not occur is blank."""
+    square = drawn("flows").data[0]
+    cells = {
+        (was, now): (text, depth)
+        for was, texts_of, depths in zip(square.y, square.text, square.z, strict=True)
+        for now, text, depth in zip(square.x, texts_of, depths, strict=True)
+    }
+    assert cells["green", "red"][0] == "1"
+    assert cells["green", "red"][1] > 0 > cells["red", "amber"][1]
+    assert cells["green", "green"][0] == ""
+    assert pd.isna(cells["green", "green"][1])
+
+
+def test_movements_stand_at_their_days() -> None:
+    """A bar is as long as the movement, later to the right, and carries its number."""
+    bars = drawn("finishes").data[0]
+    assert list(bars.x) == [545.0, -31.0]
+    assert list(bars.text) == ["+545", "−31"]
+
+
+def test_a_portfolio_in_which_nothing_moved_is_drawn_at_zero() -> None:
+    """Where no date moved the figure shows those that stood still, and is not empty."""
+    still = metric("finishes").assign(moved_days=pd.array([0, 0, pd.NA, pd.NA], dtype="Int64"))
+    bars = plots.finishes_bars(still).data[0]
+    assert list(bars.text) == ["0", "0", "not comparable", "not comparable"]
+
+
+def test_only_the_first_forty_are_drawn_and_said_to_be() -> None:
+    """A large portfolio is drawn as far as a reader can follow, and the title says so; the table has all."""
+    one = metric("finishes").head(1)
+    many = pd.concat([one] * 45, ignore_index=True)
+    figure = plots.finishes_bars(many)
+    assert len(figure.data[0].x) == 40
+    assert "the first 40" in figure.layout.title.text.replace("<br>", " ")
+    assert lists.finishes_table(many).rows == 45
+    movers = pd.concat([metric("movers").head(1)] * 45, ignore_index=True)
+    assert "the first 40 of 45" in charts.movers_dots(movers).layout.title.text.replace("<br>", " ")
+
+
+def test_without_any_met_promise_none_is_claimed() -> None:
+    """Where no actual date is known the title does not count promises as broken by everyone."""
+    assert "none is reported as met" in drawn("kept").layout.title.text.replace("<br>", " ")
+
+
+def test_mixed_currencies_are_shown_and_not_added() -> None:
+    """Decisions in two currencies keep both: no common unit in the heading, and a sum for each in the sentence."""
+    mixed = metric("decisions").assign(currency=["GBP", "USD"], amount=[2e6, 3e6])
+    assert "Currency" in tables.decisions_table(mixed).html
+    assert "£2.00m, $3.00m" in words.decisions_sentence(mixed)
+
+
+def test_labels_fit_their_rows() -> None:
+    """A row is as high as the longest name needs, marks lie inside their row, and each name above its mark."""
+    rows = Rows.of(["Short", HOSTILE])
+    assert max(len(line) for line in wrapped("word " * 40).split("<br>")) <= NAME_WIDTH
+    assert rows.pitch > Rows.of(["Short"]).pitch
+    for row, note in enumerate(rows.layout()["annotations"]):
+        assert row - 0.5 < note["y"] < rows.place(row) < row + 0.5
+
+
+def test_a_title_gets_the_room_that_it_needs() -> None:
+    """A title of several lines pushes the plot down instead of being cut off."""
+    short, long = framed("Short", inner=100), framed("word " * 30, inner=100)
+    assert long["margin"]["t"] > short["margin"]["t"]
+    assert long["height"] - short["height"] == long["margin"]["t"] - short["margin"]["t"]
