@@ -56,7 +56,8 @@ def outputs(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(real_data: Path, *, period: str) -> list[dict[str, str]]:
     """Read a file with nothing but the csv module: id, department and whole-life cost of each project."""
     name, encoding = FILES[period]
-    rows = list(csv.reader(io.StringIO((real_data / "uk_gmpp" / name).read_text(encoding=encoding), newline="")))
+    text = (real_data / "uk_gmpp" / name).read_text(encoding=encoding)
+    rows = list(csv.reader(io.StringIO(text, newline="")))
     if period == "2019-09":
         rows = [list(column) for column in zip(*rows, strict=True)]
     heads = [" ".join(cell.split()).casefold() for cell in rows[0]]

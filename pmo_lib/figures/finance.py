@@ -67,6 +67,8 @@ STATE_WORDS = {"published": "single figure", "range": "range only"}
 def levels_bars(levels: pd.DataFrame) -> go.Figure:
     """Draw spent and forecast as a share of the budget, at each level; see ``metrics.outlook.levels``."""
     rows = _telling(levels)
+    if rows.empty:  # a budget of nothing has no share: the table below still has the amounts
+        return go.Figure(layout={**framed("No budget above 0 to compare an outlook with", inner=8, below=8)})
     budget = rows["budget"] - rows["unpaired_budget"]
     outlook = rows["outlook"] - rows["unpaired_outlook"]
     spent = (rows["ytd_actual"].fillna(0) + rows["accruals"].fillna(0)).where(rows["basis"].eq("monthly"), 0)
@@ -132,7 +134,8 @@ def phased_curves(phased: pd.DataFrame) -> go.Figure:
         figure.add_trace(trace.update(showlegend=name == "outlook"), row=2, col=1)
     _end_labels(figure, phased=phased)
     last = phased.iloc[-1]
-    head = f"Outlook {_money(last, column='outlook_cumulative')} against a plan of {_money(last, column='plan_cumulative')}"
+    ends = [_money(last, column=f"{name}_cumulative") for name in ("outlook", "plan")]
+    head = f"Outlook {ends[0]} against a plan of {ends[1]}"
     figure.update_layout(
         **framed(head, inner=560, below=64), barmode="overlay",
     )  # fmt: skip

@@ -45,7 +45,7 @@ BAND_COLOURS = {"past": RISE, "imminent": SERIES[1], "near": SERIES[5], "far": H
 GRADE_SYMBOLS = {"low": "circle", "medium": "triangle-up", "high": "diamond", "severe": "square"}
 GONE = ("closed", "occurred", "dropped", "moved out")
 SIGN_WORDS = {
-    "low_confidence": "red or<br>amber/<br>red",
+    "low_confidence": "red,<br>amber/<br>red",
     "unrated": "not<br>rated",
     "finish_later": "finish<br>later",
     "cost_up": "cost<br>up",
@@ -223,13 +223,13 @@ def moves_arrows(movements: pd.DataFrame) -> go.Figure:
         mode="lines", hoverinfo="skip", line={"color": HOLD, "width": 2},
     )  # fmt: skip
     ways = [_way(a, now=b) for a, b in zip(before, now, strict=True)]
-    start = _dots(before, words=rows["what"].where(gone, ""), colours=[PAPER] * len(rows))
-    end = _dots(now, words=rows["what"].where(rows["what"].ne("kept") & ~gone, ""), colours=ways)
+    start, end = _dots(before, colours=[PAPER] * len(rows)), _dots(now, colours=ways)
+    words = _beside([max(a or 0, b or 0) for a, b in zip(before, now, strict=True)], words=rows["what"])
     title = "No risk moved, came or went"
     if len(changed):
         title = f"{counted(len(changed), noun='risk')} moved, came or went: score at the last register (○) and now (●)"
     return _drawn(
-        [path, start, end], title=title + _first(rows, of=changed), height=_tall(labels), top=18,
+        [path, start, end, words], title=title + _first(rows, of=changed), height=_tall(labels), top=18,
         xaxis={"range": [0, 34], "tickvals": [1, 5, 10, 15, 20, 25], "side": "top", "zeroline": False},
         yaxis=_rows_axis(labels),
     )  # fmt: skip
@@ -241,13 +241,19 @@ def _way(before: int | None, *, now: int | None) -> str:
     return RISE if now > before else FALL
 
 
-def _dots(values: list[int | None], *, words: pd.Series[Any], colours: list[str]) -> go.Scatter:
-    """Draw the rows that have a value; a gap between points would cost the next one its text in plotly.js."""
+def _dots(values: list[int | None], *, colours: list[str]) -> go.Scatter:
+    """Draw the rows that have a value."""
     known = [n for n, value in enumerate(values) if value is not None]
+    marker = {"size": 13, "color": [colours[n] for n in known], "line": {"color": INK, "width": 1.5}}
+    return go.Scatter(x=[values[n] for n in known], y=known, mode="markers", hoverinfo="x", marker=marker)
+
+
+def _beside(values: list[int], *, words: pd.Series[Any]) -> go.Scatter:
+    """Write what became of each risk to the right of its marks; a risk that was kept needs no word."""
+    told = [f"   {html.escape(word)}" if word != "kept" else "" for word in words]
     return go.Scatter(
-        x=[values[n] for n in known], y=known, mode="markers+text", textposition="middle right", cliponaxis=False,
-        text=[html.escape(str(words.iloc[n])) for n in known], hoverinfo="x",
-        marker={"size": 13, "color": [colours[n] for n in known], "line": {"color": INK, "width": 1.5}},
+        x=values, y=_places(told), mode="text", text=told, textposition="middle right", cliponaxis=False,
+        hoverinfo="skip",
     )  # fmt: skip
 
 
@@ -335,9 +341,9 @@ def top_bars(top: pd.DataFrame) -> go.Figure:
     title = f"Score and expected cost ({scale.unit}) with their ranks (#): {apart} more than one rank apart (orange)"
     return _drawn(
         [left, right], title=title + (f", {gaps} without money" if gaps else ""), height=_tall(labels), top=18,
-        xaxis={"domain": [0, 0.48], "range": [0, 3 * max([*scores, 1])], "showticklabels": False, "side": "top",
+        xaxis={"domain": [0, 0.45], "range": [0, 3.4 * max([*scores, 1])], "showticklabels": False, "side": "top",
                "title": {"text": "score"}, "showgrid": False},
-        xaxis2={"domain": [0.52, 1], "range": [0, 3 * (max(sizes) or 1)], "showticklabels": False, "side": "top",
+        xaxis2={"domain": [0.48, 1], "range": [0, 4.2 * (max(sizes) or 1)], "showticklabels": False, "side": "top",
                 "title": {"text": "expected cost"}, "showgrid": False, "anchor": "y"},
         yaxis=_rows_axis(labels),
     )  # fmt: skip
@@ -411,7 +417,7 @@ def wanted_dots(wanted: pd.DataFrame) -> go.Figure:
             "showgrid": False,
             "range": [-0.6, len(SIGN_WORDS) - 0.4],
             "tickangle": 0,
-            "tickfont": {"size": 12},
+            "tickfont": {"size": 11},
         },
         yaxis=_rows_axis(labels),
     )

@@ -36,7 +36,8 @@ def phased_sentence(phased: pd.DataFrame) -> str:
     now = closed.iloc[-1]
     gap = now["outlook_cumulative"] - now["plan_cumulative"]
     planned = f", {_apart(gap, currency=now['currency'])} the plan to date" if pd.notna(gap) else ""
-    said = f"To {month(now['month'])} {_money(now, column='outlook_cumulative')} was spent, accruals included{planned}; {whole}."
+    spent = _money(now, column="outlook_cumulative")
+    said = f"To {month(now['month'])} {spent} was spent, accruals included{planned}; {whole}."
     if last["not_phased"]:
         said += f" {_money(last, column='not_phased')} of it is known for the year only and not in the chart."
     return said + (" Provisional: the last month has no actuals yet." if last["provisional"] else "")
@@ -90,7 +91,8 @@ def cause_bridge_sentence(steps: pd.DataFrame) -> str:
     first, last = steps.iloc[0], steps.iloc[-1]
     causes = steps[steps["kind"].eq("cause") & steps["amount"].ne(0)]
     known = counted(int(first["valued"]), noun="project")
-    said = f"From {_money(first, column='amount')} ({known} with a figure) to {_money(last, column='amount')} ({last['valued']})"
+    before, now = _money(first, column="amount"), _money(last, column="amount")
+    said = f"From {before} ({known} with a figure) to {now} ({last['valued']})"
     if causes.empty:
         return f"{said}: nothing moved."
     parts = ", ".join(
