@@ -14,7 +14,7 @@ from pmo_lib.parameters.models import RiskRules
 ENDS = {"2026-07": "2026-07-31", "2026-08": "2026-08-31", "2026-09": "2026-09-30"}
 RULES = RiskRules()
 # A register is 40 columns of pandas: few examples, but of many risks each; their time says nothing.
-few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=7, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 THREAT = {
     "kind": "threat", "status": "open", "probability": 0.25, "cost_impact_low": 100_000, "cost_impact_likely": 160_000,
     "cost_impact_high": 400_000, "days_impact_likely": 20.0, "current_probability_level": 3, "current_impact_level": 4,

@@ -309,8 +309,8 @@ def test_unknown_sign_is_a_dash(shown: dict[str, pd.DataFrame]) -> None:
 
 SENTENCES = {
     "headline": """
-        5 risks open with a net exposure of £65.0k (£80.0k of threats less £15.0k of opportunities), −£135.0k since the
-        last register. 2 risks without money are not in these sums.""",
+        5 risks open with a net exposure of £65.0k (£80.0k of threats less £15.0k of opportunities) and 5 days,
+        added up risk by risk; −£135.0k since the last register. 2 risks without money are not in these sums.""",
     "wanted": """
         1 project without an open risk in the register; 1 carries a sign that calls for one, 1 of them rated red or
         amber/red. A single whole-life cost is stated for 0 of the 1. Most wanted: Bridge P3.""",

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from histories import current, history
 from hypothesis import given, settings, strategies as st
-from test_metrics_outlook import finance, monthly, yearly
+from test_metrics_outlook import entries, finance, monthly, yearly
 
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics import cost
 from pmo_lib.metrics.accounts import accounts
 from pmo_lib.metrics.bridge import FIRST, STEP_COLUMNS, bridge_steps, largest_and_others, summed
-from pmo_lib.metrics.finance import headline
+from pmo_lib.metrics.finance import headline, opening
 from pmo_lib.metrics.fiscal import View
 from pmo_lib.metrics.outlook import levels, phased, run_rates
 
@@ -367,6 +367,16 @@ def test_headline_figures() -> None:
     assert values["in_year_variance_share"] == pytest.approx(18 / 240)
     assert found["reason"][values.isna()].ne("").all()
     assert found["reason"][values.notna()].isna().all()
+
+
+def test_opening_figures() -> None:
+    """The page opens with outlook, budget, variance, movement and plan, each with what stands behind it."""
+    opened = opening(levels(entries(monthly("A", forecast=12))))
+    assert list(opened["name"]) == ["outlook", "budget", "variance", "movement", "plan"]
+    notes = dict(zip(opened["name"], opened["movement"], strict=True))
+    assert notes["variance"] == "over budget, 1 of 1 project with both"
+    assert notes["budget"] == "the plan: no budget was returned"
+    assert opened["value"].isna().eq(opened["reason"].notna()).all()
 
 
 def test_headline_of_a_silent_first_report() -> None:

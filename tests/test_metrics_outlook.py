@@ -12,10 +12,11 @@ from hypothesis import given, settings, strategies as st
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics.accounts import SHOWN, UNPAIRED, accounts, outlooks
-from pmo_lib.metrics.fiscal import FiscalYear, View, numbers_of_year
+from pmo_lib.metrics.fiscal import FiscalYear, View, numbers_of_year, view_of
 from pmo_lib.metrics.ledger import ledger
 from pmo_lib.metrics.money import major_units, minor_units, one_base
 from pmo_lib.metrics.outlook import levels, phased, plan_bridge, reconcile, run_rates
+from pmo_lib.parameters.models import Organisation
 
 YEAR = FiscalYear("2027-03")
 VIEW = View("ROADS", "2026-09", "2026-08", 4)
@@ -119,6 +120,15 @@ def test_fiscal_year_of_any_month(year: int, month: int, start: int) -> None:
     assert FiscalYear.of(found.before.end, start_month=start) == found.before
     column = numbers_of_year(pd.Series([period]), ends=pd.Series([found.end]))
     assert list(column) == [found.number(period)]
+
+
+def test_the_report_before_is_the_last_one_returned() -> None:
+    """A month without a return is skipped, so that its projects do not seem to have joined; a first report has none."""
+    settings = Organisation(id="x", name="X", fiscal_year_start_month=10)
+    projects = history("projects", [{"period": p, "project_id": "A"} for p in ("2026-06", "2026-07", "2026-09")])
+    view = view_of(projects, portfolio_id="ROADS", period="2026-09", settings=settings)
+    assert (view.since, view.year.end) == ("2026-07", "2026-09")
+    assert view_of(projects, portfolio_id="ROADS", period="2026-06", settings=settings).since is None
 
 
 # --- money ----------------------------------------------------------------------------------------------------

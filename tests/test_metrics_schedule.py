@@ -424,6 +424,7 @@ def slipped(*rows: dict[str, Any]) -> pd.DataFrame:
     [
         ({"baseline_on": "2025-01-01", "forecast_on": "2025-05-01"}, "missed", 120),
         ({"baseline_on": "2025-05-01", "forecast_on": "2025-06-01"}, "at risk", 31),
+        ({"baseline_on": "2025-03-31", "forecast_on": "2025-04-01"}, "at risk", 1),
         ({"baseline_on": "2025-05-01", "forecast_on": "2025-05-01"}, "on plan", 0),
         ({"baseline_on": "2025-01-01", "actual_on": "2024-12-31"}, "met", -1),
         ({"baseline_on": "2025-01-01", "actual_on": "2025-01-02"}, "met late", 1),

@@ -61,8 +61,10 @@ def rows_of(real_data: Path, *, period: str) -> list[dict[str, str]]:
     if period == "2019-09":
         rows = [list(column) for column in zip(*rows, strict=True)]
     heads = [" ".join(cell.split()).casefold() for cell in rows[0]]
-    wanted = {"id": "gmpp id", "department": "department", "plan": "financial year baseline",
-              "outlook": "financial year forecast", "cost": ("total baseline whole life", "whole life cost")}  # fmt: skip
+    wanted = {"id": "gmpp id", "department": "department",
+              "plan": "financial year baseline",
+              "outlook": "financial year forecast",
+              "cost": ("total baseline whole life", "whole life cost")}  # fmt: skip
     places = {
         key: [_begins(head, start, exact=key == "department") for head in heads].index(True)
         for key, start in wanted.items()

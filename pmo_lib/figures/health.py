@@ -186,16 +186,15 @@ def _dots(moved: pd.DataFrame, *, column: str, scale: tuple[str, ...], rows: Row
 def _square(rows: pd.DataFrame) -> go.Heatmap:
     """Return one transition matrix: worse is red, better green, the same grey; deeper is more projects."""
     order = list(dict.fromkeys(rows["rating_before"]))
-    counts, steps = (
-        rows.pivot_table(index="rating_before", columns="rating", values=values).reindex(order)[order]
-        for values in ("projects", "steps")
-    )
-    names = [_short(rating) for rating in order]
-    deepest = max(int(counts.to_numpy().max()), 1)
+    names, size = [_short(rating) for rating in order], len(order)
+    deepest = max(int(rows["projects"].max()), 1)
+    cells = [(count, (steps > 0) - (steps < 0)) for count, steps in zip(rows["projects"], rows["steps"], strict=True)]
+    depths = [direction * (0.25 + 0.6 * count / deepest) if count else None for count, direction in cells]
+    texts = [str(count) if count else "" for count, _ in cells]
     return go.Heatmap(
-        z=(steps.clip(-1, 1) * (0.25 + 0.6 * counts / deepest)).where(counts > 0).to_numpy(),
+        z=[depths[at : at + size] for at in range(0, size * size, size)],
         x=names, y=names, zmin=-1, zmax=1, colorscale=[[0, FALL], [0.5, RULE], [1, RISE]],
-        showscale=False, xgap=2, ygap=2, text=counts.astype(int).astype(str).where(counts > 0, "").to_numpy(),
+        showscale=False, xgap=2, ygap=2, text=[texts[at : at + size] for at in range(0, size * size, size)],
         texttemplate="%{text}", textfont={"size": 15, "color": INK},
         hovertemplate="%{y} to %{x}: %{text}<extra></extra>",
     )  # fmt: skip

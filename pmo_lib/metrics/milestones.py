@@ -112,7 +112,7 @@ def _days(difference: pd.Series) -> pd.Series:
 def _states(table: pd.DataFrame, *, expected: pd.Series) -> pd.Series:
     done, baseline = table["actual_on"].notna(), table["baseline_on"]
     state = pd.Series(ON_PLAN, index=table.index, dtype="str")
-    state = state.mask(expected > baseline, AT_RISK).mask(baseline <= table["status_date"], MISSED)
+    state = state.mask(expected > baseline, AT_RISK).mask(baseline < table["status_date"], MISSED)
     state = state.mask(baseline.isna(), NO_BASELINE).mask(expected.isna() & (state != MISSED), UNDATED)
     return state.mask(done, MET).mask(done & (expected > baseline), MET_LATE)
 

@@ -163,11 +163,10 @@ def reasons(rows: pd.DataFrame, *, states: pd.DataFrame, table: str, column: str
         return words
     places = [name for name in ("period", "portfolio_id") if name in rows.columns and name in states.columns]
     silent = rows.loc[nulls, list(dict.fromkeys((*places, *TABLES[table].key, column)))]
-    told = states[(states["table_name"] == table) & (states["column_name"] == column)]
-    known = dict(zip(_places_and(told["row_key"], rows=told, places=places), map(_words, _records(told)), strict=True))
-    keys = _places_and(row_keys(silent, table=table), rows=silent, places=places)
-    told_words = pd.Series([known.get(key, NOT_SET) for key in keys], index=silent.index, dtype="str")
-    words.loc[nulls] = told_words
+    told = states.loc[(states["table_name"] == table) & (states["column_name"] == column)]
+    known = dict(zip(_keys(told["row_key"], rows=told, places=places), _words(told), strict=True))
+    found = [known.get(key, NOT_SET) for key in _keys(row_keys(silent, table=table), rows=silent, places=places)]
+    words.loc[nulls] = pd.Series(found, index=silent.index, dtype="str")
     return words
 
 
@@ -258,18 +257,18 @@ def _causes(before: pd.Series, *, now: pd.Series) -> pd.Series:
     return cause.mask(before.isna() & now.isna(), NEVER)
 
 
-def _places_and(keys: pd.Series, *, rows: pd.DataFrame, places: list[str]) -> list[tuple[str, ...]]:
-    return list(zip(*(rows[name] for name in places), keys, strict=True))
+def _keys(keys: pd.Series, *, rows: pd.DataFrame, places: list[str]) -> list[tuple[str, ...]]:
+    return list(zip(*(rows[name].tolist() for name in places), keys.tolist(), strict=True))
 
 
-def _records(states: pd.DataFrame) -> list[dict[str, str]]:
-    names = ("state", "reason", "low", "mid", "high")
-    texts = [states[name].astype("object").where(states[name].notna(), "").tolist() for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*texts, strict=True)]
+def _words(states: pd.DataFrame) -> list[str]:
+    """Return each state in words, its reason as the source gave it."""
+    parts = [states[name].fillna("").tolist() for name in ("state", "reason", "low", "mid", "high")]
+    return [_said(*row) for row in zip(*parts, strict=True)]
 
 
-def _words(state: dict[str, str]) -> str:
-    if state["state"] == "range":
-        ends = " to ".join(end for end in (state["low"], state["high"]) if end)
-        return f"a range: {ends or state['mid']}"
-    return f"{state['state']}: {state['reason']}" if state["reason"] else state["state"]
+def _said(state: str, *more: str) -> str:
+    reason, low, mid, high = more
+    if state == "range":
+        return f"a range: {' to '.join(end for end in (low, high) if end) or mid}"
+    return f"{state}: {reason}" if reason else state

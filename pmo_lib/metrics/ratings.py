@@ -62,8 +62,9 @@ def ratings(status: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFram
     silent = between.now(projects).loc[lambda rows: ~rows["project_id"].isin(spoken["project_id"])]
     silent = silent[["project_id", "source_ref"]].assign(rating_reason="no status returned")
     now = pd.concat([spoken, silent], ignore_index=True) if len(silent) else spoken
-    before = _spoken(between.before(status), states=states).groupby("project_id", sort=False)
-    said = {str(project_id): rows.set_index("assessor_role") for project_id, rows in before}
+    said: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in _rows(_spoken(between.before(status), states=states)):
+        said.setdefault(row["project_id"], {})[row["assessor_role"]] = row
     known = set(between.before(projects)["project_id"])
     judged = [_judged(row, said=said.get(row["project_id"]), known=row["project_id"] in known) for row in _rows(now)]
     verdicts = pd.DataFrame(judged, columns=["rating_before", "movement", "steps", "note"], index=now.index)
@@ -180,17 +181,13 @@ def _spoken(rows: pd.DataFrame, *, states: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judged(
-    row: Mapping[str, Any], *, said: pd.DataFrame | None, known: bool
+    row: Mapping[str, Any], *, said: Mapping[str, Mapping[str, Any]] | None, known: bool
 ) -> tuple[str | None, str, int | None, str]:
-    """Return ``rating_before, movement, steps, note`` of a current row, given what was said of its project before."""
+    """Return ``rating_before, movement, steps, note`` of a current row, given what each rater said of it before."""
     if said is None:
-        return (
-            (None, NOT_COMPARABLE, None, "no status returned before")
-            if known
-            else (None, NEW, None, "not in the report before")
-        )
-    role, rating = row["assessor_role"], row["rating"]
-    own = said.loc[role] if role in said.index else None
+        unseen = (None, NOT_COMPARABLE, None, "no status returned before")
+        return unseen if known else (None, NEW, None, "not in the report before")
+    rating, own = row["rating"], said.get(row["assessor_role"])
     was = None if own is None or pd.isna(own["rating"]) else str(own["rating"])
     if pd.isna(rating):
         return was, NOT_COMPARABLE, None, f"now {row['rating_reason']}"
@@ -205,10 +202,10 @@ def _judged(
     return was, WORSE if steps > 0 else BETTER if steps < 0 else SAME, steps, ""
 
 
-def _other_rater(said: pd.DataFrame, *, reason: str) -> str:
-    others = said.loc[said["rating"].notna(), "rating"]
-    if len(others):
-        return "another rater before: " + ", ".join(f"{role} ({rating})" for role, rating in others.items())
+def _other_rater(said: Mapping[str, Mapping[str, Any]], *, reason: str) -> str:
+    others = [f"{role} ({row['rating']})" for role, row in said.items() if not pd.isna(row["rating"])]
+    if others:
+        return f"another rater before: {', '.join(others)}"
     return f"before: {reason}" if reason else "not rated before"
 
 

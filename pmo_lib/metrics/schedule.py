@@ -240,6 +240,8 @@ def _judged(
         & (then["date_on"] > days[0])
         & (then["date_on"] <= days[1])
     ]
+    if then.empty:
+        return then
     seen = between.here(table).drop_duplicates("key")[["key", "date_on", "actual_on", "delivery"]]
     due = then[["key", "project_id", "item", "date_on"]].rename(columns={"date_on": "promised_on"})
     due = due.merge(seen, how="left", on="key", indicator="seen")

@@ -43,8 +43,10 @@ def headline_sentence(headline: pd.DataFrame) -> str:
         for row in headline.loc[headline["kind"].eq(kind) & headline["expected_money"].notna()].to_dict("records")
     ]
     text += f" with a net exposure of {money(net['expected_money'], currency=currency)} ({' less '.join(parts)})"
+    if pd.notna(net["expected_days"]):
+        text += f" and {number(net['expected_days'])} days, added up risk by risk"
     if pd.notna(net["moved_money"]):
-        text += f", {money(net['moved_money'], currency=currency, signed=True)} since the last register"
+        text += f"; {money(net['moved_money'], currency=currency, signed=True)} since the last register"
     gaps = int(net["risks_unquantified"])
     return f"{text}. " + (
         f"{counted(gaps, noun='risk')} without money {'is' if gaps == 1 else 'are'} not in these sums."
