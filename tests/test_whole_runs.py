@@ -1,4 +1,4 @@
-"""Whole runs at full size: the real portfolios of six years, and the demo with both engines."""
+"""Whole runs at full size: the real portfolios of six years, and the demo."""
 
 from __future__ import annotations
 
@@ -155,17 +155,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = pmo(folder, "demo")
     assert done.returncode == 0, done.stderr[-4000:]
     return folder
-
-
-def test_stock_kernel_writes_the_same_pages(demo: Path) -> None:
-    """Every notebook gives the same page and results in a stock kernel as in the warm engine."""
-    folder = demo / "demo" / "2026-09"
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    done = pmo(demo, "run", "--org", "demo", "--period", "2026-09", "--engine", "kernel")
-    assert done.returncode == 0, done.stderr[-4000:]
-    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert sorted(path.name for path in after if after[path] != before.get(path)) == []
-    assert len([path for path in after if path.suffix == ".html"]) == 11
 
 
 def test_demo_pages_open_at_every_width(demo: Path, browsing: Browsing) -> None:
