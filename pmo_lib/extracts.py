@@ -133,6 +133,7 @@ FIELDS: dict[str, Field] = {
         exposure="Net expected money of open risks: threats less opportunities",
         now="Whole-life cost now",
         opportunities="Expected money of open opportunities; a saving is negative",
+        own_budget="Budget of the year that a programme or portfolio has of its own; counted once",
         outlook="In-year outlook, where a plan is there too",
         plan="In-year plan, where an outlook is there too",
         threats="Expected money of open threats",

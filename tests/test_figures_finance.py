@@ -177,7 +177,7 @@ def test_a_bar_beyond_the_scale_ends_at_it_and_says_its_share() -> None:
 def test_nothing_comparable_is_said_in_the_title() -> None:
     """Where no project has both figures the chart is empty and its title says so."""
     figure = figures.levels_bars(levels(entries([yearly("A", "plan", 100)])))
-    assert figure.layout.title.text.startswith("0 of 0 projects")
+    assert figure.layout.title.text.startswith("No budget above 0")
 
 
 # --- tables ---------------------------------------------------------------------------------------------------

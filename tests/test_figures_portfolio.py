@@ -88,6 +88,12 @@ def test_a_figure_is_simple_titled_and_the_same_twice(
     assert figure.to_json() == draw(metric.copy()).to_json()
 
 
+@each_figure
+def test_a_figure_of_one_row_is_drawn(draw: Callable[[pd.DataFrame], go.Figure], metric: pd.DataFrame) -> None:
+    """The smallest organisation has its figure too: one portfolio, one period."""
+    assert draw(metric.head(1)).layout.height > 0
+
+
 def test_bars_say_which_way() -> None:
     """Distance from plan is drawn to the right whichever way it goes; words and colour say which way it was."""
     bar = figures.in_year_bars(YEARS).data[0]
@@ -187,6 +193,51 @@ def test_no_cell_becomes_markup(write: Callable[[pd.DataFrame], HtmlTable], metr
     assert written.count("<table>") == written.count("</table>") > 0
 
 
+EVERY_TABLE: list[tuple[Callable[[pd.DataFrame], HtmlTable], pd.DataFrame]] = [
+    *TABLES,
+    (tables.disclosure_table, SHARES),
+    (
+        tables.underspends_table,
+        pd.DataFrame([("2025/26", 0, 0, None, 4)], columns=["year", "underspends", "kept", "share", "not_dated"]),
+    ),
+    (
+        tables.finishes_table,
+        pd.DataFrame(
+            {
+                "name": [HOSTILE] * 20, "portfolio_id": "roads", "finish_before_on": pd.NaT, "finish_on": pd.NaT,
+                "moved_days": None, "reason": "withheld: s43",
+            }
+        ),
+    ),
+    (
+        tables.moves_table,
+        pd.DataFrame([(NOW, 1, None, 2e6, "GBP")], columns=["period", "projects", "before", "now", "currency"]),
+    ),
+    (
+        tables.under_table,
+        pd.DataFrame(
+            [(HOSTILE, "roads", 4, None, None, "GBP")],
+            columns=["name", "portfolio_id", "years_under", "variance", "variance_share", "currency"],
+        ),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("write", "metric"), EVERY_TABLE, ids=[write.__name__ for write, _ in EVERY_TABLE])
+def test_null_has_words(write: Callable[[pd.DataFrame], HtmlTable], metric: pd.DataFrame) -> None:
+    """A null never shows as nan, None, NaT or an empty pair of brackets: it has words."""
+    words = html.unescape(re.sub("<[^>]+>", " ", write(metric).html))
+    assert not re.search(r"\b(nan|None|NaT|<NA>)\b|\(\)", words)
+
+
+def test_long_lists_are_folded() -> None:
+    """Of many finishes the first fifteen stand open, and the rest is one line that opens."""
+    written = dict((write.__name__, write(metric).html) for write, metric in EVERY_TABLE)["finishes_table"]
+    first, _, rest = written.partition("<details")
+    assert first.count("<tr><th") == 1 + 15
+    assert "5 other projects" in rest
+
+
 def cells(written: str, *, row: str) -> list[str]:
     """Return the words of the first row whose heading ends with a text."""
     for found in re.findall(r"<tr>(.*?)</tr>", written, flags=re.DOTALL):
@@ -199,10 +250,8 @@ def cells(written: str, *, row: str) -> list[str]:
 def test_hierarchy_says_what_it_is_without() -> None:
     """A parent says which portfolios its sums lack, and a portfolio without reports why it is empty: never 0."""
     written = tables.hierarchy_table(TREE).html
-    assert cells(written, row="Council")[-1] == "without lost"
-    lost = cells(written, row="Lost")
-    assert lost[1:5] == ["–", "–", "–", "–"]
-    assert lost[-1] == "report failed"
+    assert cells(written, row="Council (without lost)")[1:4] == ["2", "16.00", "12.00"]
+    assert cells(written, row="Lost (report failed)")[1:5] == ["–", "–", "–", "–"]
 
 
 def test_hierarchy_folds_the_projects() -> None:
@@ -212,7 +261,7 @@ def test_hierarchy_folds_the_projects() -> None:
     assert [html.unescape(words) for words in summary] == [f"{HOSTILE}: 2 projects, £12.0m"]
     assert "■ red" in cells(written, row="Bridge")
     assert "withheld or range" in cells(written.partition("<details")[2], row="Söhne")
-    assert cells(written, row="Ferry (left)")[2] == "1.00"
+    assert cells(written, row="Ferry (left)")[1] == "1.00"
 
 
 def test_hierarchy_has_no_column_that_nobody_filled() -> None:
@@ -257,7 +306,8 @@ def test_ranges_are_written_as_money() -> None:
 def test_coverage_sentence_names_who_is_missing() -> None:
     """The first sentence of the page counts the reports and names every portfolio that lacks one."""
     assert says.coverage_sentence(COVERED) == (
-        "2 of 4 reports of 2 portfolios are published. Not complete: Lost; every total that lacks them says so."
+        "2 of 4 reports of 2 portfolios are published. Not complete: Lost. Totals that lack them say so, "
+        "and nothing below counts them."
     )
 
 
@@ -298,6 +348,57 @@ def test_in_year_sentence_has_its_n() -> None:
     """A share is never said without the number of projects behind it."""
     assert says.in_year_sentence(YEARS) == (
         "In Sep 2026 the outlook is £10.0m (5.0%) over plan, over the 11 of 14 projects that publish both."
+    )
+
+
+def test_structure_sentence_names_the_largest_shift() -> None:
+    """The sentence names the unit of the oldest report that today's structure changes most, and what became of it."""
+    assert says.structure_sentence(STRUCTURES) == (
+        f"2 reports on two structures, with equal totals. The largest shift in Aug 2026: {HOSTILE} (dissolved) −£80.0m."
+    ) or says.structure_sentence(STRUCTURES).endswith("New +£80.0m.")
+    same = STRUCTURES.assign(difference=0.0)
+    assert says.structure_sentence(same).endswith("No project stands elsewhere today than it did then.")
+
+
+def test_unit_sentence_names_the_furthest() -> None:
+    """The portfolios furthest from plan are named with their share."""
+    assert says.unit_sentence(YEARS) == f"Furthest from plan: {HOSTILE} (−20%), Roads (+5%)."
+
+
+def test_under_sentence_counts_against_those_known() -> None:
+    """A count of years under plan is said against the projects that are known as long."""
+    under = pd.DataFrame([("Bridge", 7, 4), ("Ferry", 7, 4)], columns=["name", "known", "years"])
+    assert says.under_sentence(under) == (
+        "2 of 7 projects whose last 4 years are known were under plan by more than the tolerance in every one of them."
+    )
+
+
+def test_finishes_sentence_counts_what_cannot_be_said() -> None:
+    """The finishes that cannot be compared are counted, and without any comparison no movement is claimed."""
+    finishes = pd.DataFrame({"moved_days": [400, 20, -5, 0, None]})
+    assert says.finishes_sentence(finishes) == (
+        "Later in 2 of 4 projects that can be compared, by a median of 210 days; earlier in 1. "
+        "Of 1 project nothing can be said."
+    )
+    assert says.finishes_sentence(finishes.tail(1)) == "No finish of 1 project can be compared."
+
+
+def test_reconciliation_sentence_counts_only_what_was_summed() -> None:
+    """A measure that nobody published is no total that reconciles."""
+    rows = [("", 2), ("roads", 2), ("", 0), ("roads", 0)]
+    reconciled = pd.DataFrame(rows, columns=["portfolio_id", "rows"])
+    assert says.reconciliation_sentence(reconciled).startswith("1 total reconcile")
+    assert "1 comparisons" in says.reconciliation_sentence(reconciled)
+
+
+def test_moves_sentence_names_the_year_with_most_money() -> None:
+    """Of several periods the one in which most money changed portfolio is named."""
+    moved = pd.DataFrame(
+        [(BEFORE, 1, 5e6, 5e6, "GBP"), (NOW, 2, 9e6, 8e6, "GBP")],
+        columns=["period", "projects", "before", "now", "currency"],
+    )
+    assert says.moves_sentence(moved) == (
+        "3 moves of projects between portfolios; most money in Sep 2026: 2 projects with £9.00m before the move."
     )
 
 

@@ -360,7 +360,7 @@ def test_headline_figures() -> None:
     ]
     found = figures_of([*monthly("A", forecast=12), *monthly("B")], projects, view=view)
     values = found["value"]
-    assert list(found.index)[:5] == ["outlook", "variance", "movement", "in_year_variance_share", "whole_life_cost"]
+    assert list(found.index)[:5] == ["outlook", "budget", "variance", "movement", "in_year_variance_share"]
     assert (values["outlook"], values["variance"], values["spent"]) == (138 + 120, -18, 132)
     assert (values["whole_life_cost_before"], values["whole_life_cost"]) == (30, 15)
     assert (values["whole_life_re_based"], values["whole_life_withheld_or_range"]) == (5, -20)

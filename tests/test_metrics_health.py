@@ -161,6 +161,11 @@ def test_what_cannot_be_computed_is_null_with_a_reason() -> None:
     assert found.loc["sro_red", "value"] == 1
 
 
+def test_the_most_telling_figures_stand_first() -> None:
+    """What the tiles show stands first, whatever raters there are."""
+    assert figures().index[:7].tolist() == list(health.TOLD_FIRST)
+
+
 def test_the_median_is_of_what_moved_later() -> None:
     """The median movement is over the dates that moved later, and null where none did."""
     assert figures().loc["finish_later_median_days", "value"] == 30.0

@@ -199,6 +199,19 @@ def test_a_new_portfolio_is_compared_with_where_its_projects_stood() -> None:
     assert since_last_report(projects, portfolio_id="ROADS", period=THEN).since is None
 
 
+def test_a_portfolio_founded_again_is_compared_with_where_its_projects_stood() -> None:
+    """A portfolio that was away while most of its projects stood elsewhere is compared with that report."""
+    rows = [
+        {"period": "2023-03", "project_id": "Z", "portfolio_id": "ROADS"},
+        {"period": THEN, "project_id": "A", "portfolio_id": "RAIL"},
+        {"period": THEN, "project_id": "B", "portfolio_id": "RAIL"},
+        *({"period": NOW, "project_id": name, "portfolio_id": "ROADS"} for name in ("A", "B", "C")),
+    ]
+    assert since_last_report(history("projects", rows), portfolio_id="ROADS", period=NOW) == LAST
+    few = [row for row in rows if row["project_id"] != "B" or row["period"] == NOW]
+    assert since_last_report(history("projects", few), portfolio_id="ROADS", period=NOW).since == "2023-03"
+
+
 STATES = [
     ("A", "withheld", "Section 43", {}, "withheld: Section 43"),
     ("B", "range", None, {"low": "2026-03-31", "high": "2028-03-31"}, "a range: 2026-03-31 to 2028-03-31"),

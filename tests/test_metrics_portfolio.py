@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from pmo_lib import extracts
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics import bridge, facts, headline, hierarchy, movement, portfolio, structure
 from pmo_lib.parameters.models import Organisation
@@ -126,6 +127,41 @@ def test_risks_of_the_whole_portfolio_stand_under_it() -> None:
     own = node(TREE, "roads/own")
     assert (own["level"], own["risks_open"], own["exposure"]) == ("own", 1, 2.5)
     assert node(TREE, "roads")["exposure"] == pytest.approx(30.0 - 5.0 + 2.5)
+
+
+LEVELS = pd.DataFrame(
+    [
+        ("roads", "programme", "PRG-1", "Corridors", 60.0),
+        ("roads", "own", "PRG-1", "Corridors: its own money", 10.0),
+        ("roads", "own", "", "its own money", 2.5),
+        ("housing", "own", "PRG-1", "Corridors: its own money", 10.0),
+        ("housing", "project", "", "Project H1", 30.0),
+    ],
+    columns=["portfolio_id", "level", "programme_id", "name", "budget"],
+).assign(currency="GBP")
+
+
+def test_a_programme_has_one_own_budget() -> None:
+    """A programme's own budget counts once, under the first portfolio that returns it, and in no project's money."""
+    money = facts.with_own_budgets(TABLES["in_year"], levels=LEVELS)
+    rows = facts_of({**TABLES, "in_year": money})
+    tree = tree_of(rows)
+    check_sums(tree)
+    budgets = tree.set_index("node_id")["own_budget"].dropna()
+    assert budgets.to_dict() == {
+        "northshire": 12.5, "place": 12.5, "roads": 12.5, "roads/programme/PRG-1": 10.0, "roads/own/PRG-1": 10.0,
+        "roads/own/": 2.5,
+    }  # fmt: skip
+    assert tree.iloc[0][["plan", "outlook", "in_year_known"]].tolist() == [84.0, 75.0, 3]
+
+
+def test_programmes_have_their_names() -> None:
+    """A programme stands under its name where a report published it, else under its id."""
+    named = hierarchy.rollup(
+        FACTS, portfolios=UNITS, batch=batch(), settings=COUNCIL, programmes=facts.programme_names(LEVELS)
+    )
+    assert node(named, "roads/programme/PRG-1")["name"] == "Corridors"
+    assert node(TREE, "roads/programme/PRG-1")["name"] == "PRG-1"
 
 
 def test_two_currencies_have_no_total() -> None:
@@ -481,6 +517,15 @@ def test_moves_name_both_ends() -> None:
     assert by_period[["period", "projects", "before", "now"]].to_numpy().tolist() == [[NOW, 2, 140.0, 130.0]]
 
 
+def test_a_move_that_both_portfolios_report_is_one() -> None:
+    """A project that one portfolio gives away and another takes over is listed once, not once for each report."""
+    rows = costs_history([(BEFORE, "a", "P", 5.0), (BEFORE, "a", "Q", 1.0), (NOW, "b", "P", 6.0), (NOW, "a", "Q", 1.0)])
+    moved = structure.moves(rows)
+    assert moved[["project_id", "from_id", "to_id", "before", "now"]].to_numpy().tolist() == [["P", "a", "b", 5.0, 6.0]]
+    only_given = structure.moves(rows[rows["portfolio_id"].eq("a")])
+    assert only_given[["project_id", "from_id", "to_id", "before"]].to_numpy().tolist() == [["P", "a", "b", 5.0]]
+
+
 # --- the other questions ----------------------------------------------------------------------------------------------
 
 
@@ -568,8 +613,59 @@ def test_key_figures_say_what_they_are_without() -> None:
     assert key.loc["portfolios_complete", ["value", "movement"]].tolist() == [2.0, "of 3"]
     assert key.loc["whole_life_cost", "value"] == pytest.approx(116.05)
     assert key.loc["whole_life_cost", "movement"].endswith("without housing")
-    assert key.loc["in_year_variance_share", "movement"] == "outlook − plan, n = 2, without housing"
+    assert key.loc["in_year_variance_share", "movement"] == "under plan, n = 2, without housing"
     assert key.loc["sro_red_share", ["value", "movement"]].tolist() == [0.0, "of 4 rated"]
+
+
+def all_tables(costs: pd.DataFrame, *, tree: pd.DataFrame, owed: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables that a roll-up publishes, as its notebook puts them together."""
+    history = TABLES["in_year"].assign(period=NOW)
+    ratings = portfolio.rating_shares(TABLES["ratings"])
+    none = costs.iloc[:0]
+    return {
+        "coverage": owed,
+        "cost_bridge": portfolio.cost_bridge(costs, absent=none),
+        "ratings": ratings,
+        "disclosure": portfolio.disclosure_by_period(pd.DataFrame({"period": [NOW], "published": [True]})),
+        "in_year": portfolio.in_year_by_period(history),
+        "under_for_years": portfolio.under_for_years(history),
+        "underspends": portfolio.underspends_by_year(pd.DataFrame(columns=["project_id", "year", "moved_days"])),
+        "finishes": portfolio.finish_movements(pd.DataFrame(columns=["portfolio_id"]), since=BEFORE),
+        "moves": structure.moves(costs),
+        **hierarchy.published(tree, costs=costs),
+    }
+
+
+def test_every_figure_has_one_name_and_a_value_or_a_reason() -> None:
+    """Each published figure has a name of its own, and a null says why: the auditor finds it again by that name."""
+    owed = batch()
+    covered = portfolio.coverage(owed, portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)
+    tables = all_tables(TABLES["costs"], tree=TREE, owed=owed)
+    figures = headline.headline(TREE, covered=covered, since=BEFORE, tables=tables, period=NOW)
+    assert figures["name"].is_unique
+    assert figures.loc[figures["value"].isna(), "reason"].str.len().gt(0).all()
+    values = figures.set_index("name")["value"]
+    expected = {
+        "projects": 5, "portfolios_complete": 3, "reports_owed": 9, "reports_published": 9, "reports_failed": 0,
+        "whole_life_cost": 186.05, "whole_life_costs_known": 4, "whole_life_cost_re_based": 10.3,
+        "whole_life_cost_withheld_or_range": -20.2, "whole_life_cost_newly_published": 5.55, "in_year_plan": 84.0,
+        "in_year_variance": -9.0, "sro_amber": 5, "sro_rated": 5, "sro_red_share": 0.0, "risks_open": 4,
+        "exposure_net": 27.5, "exposure_opportunities": -5.0, "costs_published_share": 1.0, "projects_moved": 0,
+    }  # fmt: skip
+    assert {name: round(values[name], 6) for name in expected} == expected
+
+
+def test_every_published_column_is_explained() -> None:
+    """What the roll-up publishes is in the extract, and no column of it is left without a meaning."""
+    owed = batch(housing="failed")
+    tables = all_tables(TABLES["costs"], tree=tree_of(FACTS, owed=owed), owed=owed)
+    figures = pd.DataFrame([("projects", 5.0, "projects", None)], columns=["name", "value", "unit", "reason"])
+    totals = extracts.control_totals(figures, tables=tables).set_index("file")
+    assert set(totals.index) == {f"{name}.csv" for name in (*tables, "figures")}
+    assert totals.loc["whole_life_cost.csv", "rows"] == len(TABLES["costs"])
+    minor = sum(round(100 * value) for name in ("before", "now") for value in TABLES["costs"][name].dropna())
+    movements = 3 * round(100 * TABLES["costs"]["amount"].sum())
+    assert totals.loc["whole_life_cost.csv", "minor_units"] == minor + movements - movements // 3
 
 
 # --- properties -------------------------------------------------------------------------------------------------------
@@ -629,6 +725,32 @@ def test_a_failed_portfolio_changes_only_marks(rows: list[tuple[Any, ...]], stat
     assert whole["complete"].all()
     assert not marked.iloc[0]["complete"]
     assert marked.set_index("node_id").loc["lost", facts.MEASURE_NAMES].isna().all()
+
+
+reported = st.tuples(st.sampled_from([BEFORE, NOW]), names, st.integers(0, 5), pence)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(reported, min_size=1, max_size=14), st.sets(names, max_size=2))
+def test_a_bridge_ends_where_the_totals_do(rows: list[tuple[Any, ...]], silent: set[str]) -> None:
+    """Whoever is silent, ended or took projects over: the causes add up from the last published total to this one."""
+    stood = {(period, project): (unit, value) for period, unit, project, value in rows}
+    everyone = [(period, unit, f"X{project}", value) for (period, project), (unit, value) in sorted(stood.items())]
+    known = [row for row in everyone if row[0] == BEFORE or row[1] not in silent]
+    history = costs_history(known) if known else TABLES["costs"].iloc[:0]
+    here = {unit for period, unit, _, _ in everyone if period == NOW}
+    owed = pd.concat([owed_by(here - silent), owed_by(silent, status="failed")], ignore_index=True)
+    costs = facts.with_ended(history, batch=owed, period=NOW, since=BEFORE)
+    absent = facts.without_report(history, batch=owed, period=NOW, since=BEFORE)
+    steps = portfolio.cost_bridge(costs, absent=absent)
+    first, last = (
+        sum(round(100 * value) for period, _, _, value in known if period == which and value is not None)
+        for which in (BEFORE, NOW)
+    )
+    if len(steps):
+        amounts = (steps["amount"] * 100).round().astype("int64")
+        assert (amounts.iloc[0], amounts.iloc[-1]) == (first, last)
+        assert amounts.iloc[:-1].sum() == last
 
 
 periods = st.sampled_from(["2026-07", BEFORE, NOW])

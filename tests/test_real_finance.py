@@ -286,7 +286,7 @@ def test_underspend_without_slip(latest: dict[str, pd.DataFrame], plain: Records
     Counted is a project-year whose forecast is at most 80 % of its baseline (exactly 80 % included), whose project (ids
     without regard to case) was in the file of the year before, and which has an end date in both files; kept or
     advanced is an end date that is not later. Without the first pair of files it is 138 of 184. Elsewhere 132 of 174
-    has been stated of these files: no plain reading of their cells gives that pair.
+    has been stated of these files: only conditions that the question does not ask for lead to that pair.
     """
     by_year = {}
     for period, earlier in BEFORE.items():

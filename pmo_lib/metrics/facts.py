@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 HEALTH, FINANCE, RISK = "health_check", "financial_outlook", "risk_register"
 KEY = ["portfolio_id", "project_id"]
 RATED = "rated:"
-OWN = "own"
+OWN, OWN_BUDGET = "own", "own:"
+WHOLE_PORTFOLIO, ITS_BUDGET = "(whole portfolio)", "(own budget)"
 NO_REPORT = "no report now"
 PLACES = ["portfolio_id", "project_id", "name", "programme_id", "client_id", "standing", "cost_cause", "currency"]
 
@@ -49,6 +50,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("outlook", FINANCE, "money"),
     Measure("variance", FINANCE, "money"),
     Measure("in_year_known", FINANCE, "count"),
+    Measure("own_budget", FINANCE, "money"),
     Measure("risks_open", RISK, "count"),
     Measure("risks_unquantified", RISK, "count"),
     Measure("threats", RISK, "money"),
@@ -102,13 +104,15 @@ def project_facts(
     Parameters
     ----------
     projects, costs, in_year, ratings, exposure
-        The published tables ``projects``, ``whole_life_cost``, ``in_year``, ``ratings`` and ``exposure`` of one period.
+        The published tables ``projects``, ``whole_life_cost``, ``in_year`` (see :func:`with_own_budgets`), ``ratings``
+        and ``exposure`` of one period.
 
     Returns
     -------
     DataFrame
         One row per portfolio and project, sorted; a project that left or moved out has a row for its earlier cost,
-        and a portfolio with risks of its own has a row whose ``project_id`` is ``""``::
+        a portfolio with risks of its own has a row whose ``project_id`` is ``""``, and money that a programme or the
+        portfolio spends itself one whose id begins with ``own:``::
 
             portfolio_id project_id name programme_id client_id   str
             standing     here | left | moved out | own
@@ -125,6 +129,8 @@ def project_facts(
     facts = pd.concat(parts, axis="columns").sort_index().join(_rating_rows(ratings), how="left")
     facts = facts.reset_index()
     facts["name"] = _first_known(facts, names=("name", "name_in_costs", "name_in_year")).fillna(facts["project_id"])
+    facts["name"] = facts["name"].mask(facts["project_id"].eq(""), WHOLE_PORTFOLIO)
+    facts["programme_id"] = _first_known(facts, names=("programme_id", "programme_of_money"))
     facts["currency"] = _first_known(facts, names=("currency_of_costs", "currency_of_year", "currency_of_risks"))
     facts["standing"] = _standing(facts)
     rated = sorted((c for c in facts.columns if c.startswith(RATED)), key=_rated_order)
@@ -180,6 +186,42 @@ def without_report(costs_history: pd.DataFrame, *, batch: pd.DataFrame, period: 
     silent = batch[batch["report"].eq(FINANCE) & batch["status"].ne("published")]["portfolio_id"]
     before = rows[rows["period"].eq(since or "") & rows["portfolio_id"].isin(silent)]
     return _gone(before, now=rows[rows["period"].eq(period)], cause=NO_REPORT).assign(period=period)
+
+
+def with_own_budgets(in_year: pd.DataFrame, *, levels: pd.DataFrame) -> pd.DataFrame:
+    """Return the year of the projects, with the budgets that programmes and portfolios have of their own.
+
+    Parameters
+    ----------
+    in_year, levels
+        The published tables of these names, of one period.
+
+    Returns
+    -------
+    DataFrame
+        ``in_year`` and one row for each own budget, with ``project_id`` ``own:<programme>``, ``programme_id`` and
+        ``own_budget``. A programme that several portfolios return has one own budget: the first of them holds it.
+    """
+    rows = in_form(levels, columns=["portfolio_id", "level", "programme_id", "budget", "currency"])
+    own = rows[rows["level"].eq(OWN) & rows["budget"].notna()]
+    programme = own["programme_id"].fillna("").astype("str")
+    again = programme.ne("") & programme.duplicated()
+    own = own.assign(
+        programme_id=programme.where(programme.ne(""), None),
+        project_id=OWN_BUDGET + programme,
+        name=ITS_BUDGET,
+        own_budget=own["budget"].astype("float64"),
+    )[~again]
+    columns = ["portfolio_id", "project_id", "programme_id", "name", "own_budget", "currency"]
+    parts = [part for part in (in_year, own[columns]) if len(part)]
+    return pd.concat([part.astype(object) for part in parts], ignore_index=True) if parts else in_year
+
+
+def programme_names(levels: pd.DataFrame) -> pd.Series:
+    """Return the name of each programme: a Series by id, from the published table ``levels``."""
+    rows = in_form(levels, columns=["level", "programme_id", "name"])
+    named = rows[rows["level"].eq("programme") & rows["name"].notna()].drop_duplicates("programme_id")
+    return named.set_index("programme_id")["name"]
 
 
 def rating_column(role: str, *, rating: str) -> str:
@@ -250,11 +292,15 @@ def _cost_rows(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_year_rows(in_year: pd.DataFrame) -> pd.DataFrame:
-    rows = in_form(in_year, columns=[*KEY, "name", "plan", "outlook", "variance", "currency"])
+    columns = [*KEY, "name", "plan", "outlook", "variance", "own_budget", "programme_id", "currency"]
+    rows = in_form(in_year, columns=columns)
     both = rows["plan"].notna() & rows["outlook"].notna()
     money = {name: rows[name].astype("float64").where(both) for name in ("plan", "outlook", "variance")}
-    texts = {"name_in_year": rows["name"], "currency_of_year": rows["currency"]}
-    indexed = _indexed(rows, columns={**texts, **money, "in_year_known": both.astype("int64")})
+    known = both.astype("Int64").mask(rows["own_budget"].notna())
+    texts = {"name_in_year": "name", "currency_of_year": "currency", "programme_of_money": "programme_id"}
+    given = {name: rows[column] for name, column in texts.items()}
+    own = rows["own_budget"].astype("float64")
+    indexed = _indexed(rows, columns={**given, **money, "in_year_known": known, "own_budget": own})
     _once(indexed, table="in_year")
     return indexed
 
@@ -322,4 +368,5 @@ def _once(indexed: pd.DataFrame, *, table: str) -> None:
 def _standing(facts: pd.DataFrame) -> pd.Series:
     gone = facts["cost_cause"].where(facts["cost_cause"].isin([LEFT, MOVED_OUT]))
     standing = gone.astype(object).where(facts["projects"].isna(), "here")
-    return standing.mask(facts["project_id"].eq(""), OWN).fillna("here")
+    own = facts["project_id"].eq("") | facts["project_id"].astype("str").str.startswith(OWN_BUDGET)
+    return standing.mask(own, OWN).fillna("here")

@@ -133,7 +133,8 @@ def _money_figures(top: pd.Series, *, since: str | None) -> Iterator[Figure]:
     yield _figure("whole_life_cost", value=top["cost_now"], unit=unit, reason=NO_COST, movement=words)
     plan = top["plan"]
     share = None if pd.isna(plan) or plan == 0 else top["variance"] / plan
-    words = f"outlook − plan, n = {0 if pd.isna(top['in_year_known']) else int(top['in_year_known'])}"
+    way = "under" if share is not None and share < 0 else "over"
+    words = f"{way} plan, n = {_count(top['in_year_known'])}"
     words = f"{words}, {lacking}" if lacking else words
     yield _figure("in_year_variance_share", value=share, unit="share", reason=NO_YEAR, movement=words)
 

@@ -33,6 +33,10 @@ PUBLISHED_RATING = (
 )  # fmt: skip
 PUBLISHED_FINISH = ("project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "basis")
 PUBLISHED_DECISION = ("decision_id", "name", "ask", "amount", "currency", "due_on", "days_left", "decider")
+TOLD_FIRST = (
+    "projects", "decisions_open", "ratings_worse", "ratings_better", "finishes_later", "projects_joined",
+    "projects_left",
+)  # fmt: skip
 FIRST_REPORT = "there is no earlier report to compare with"
 FINISH_RULE = "date now − date before, in calendar days; positive is later"
 SLIP_RULE = "finish − baseline finish, above this"
@@ -164,7 +168,9 @@ def headline(
     ]
     table = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table["value"] = table["value"].astype("float64")
-    return table.assign(reason=table["reason"].where(table["value"].isna()))
+    table["reason"] = table["reason"].where(table["value"].isna())
+    first = table["name"].map({name: place for place, name in enumerate(TOLD_FIRST)}).fillna(len(TOLD_FIRST))
+    return table.loc[first.sort_values(kind="stable").index].reset_index(drop=True)
 
 
 def published(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS
-from pmo_lib.metrics.facts import MEASURE_NAMES, MONEY, OWN, RATED, in_form, one_currency, unit_names
+from pmo_lib.metrics.facts import MEASURE_NAMES, MONEY, OWN, OWN_BUDGET, RATED, in_form, one_currency, unit_names
 from pmo_lib.metrics.money import major_units, minor_units
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from pmo_lib.parameters.models import Organisation
 
-WHOLE_PORTFOLIO = "(whole portfolio)"
 WITHOUT, REASON = "without:", "reason:"
 ENTERPRISE, PROGRAMME, PROJECT = "enterprise", "programme", "project"
 
@@ -69,7 +68,12 @@ def units_of(
 
 
 def rollup(
-    facts: pd.DataFrame, *, portfolios: pd.DataFrame, batch: pd.DataFrame, settings: Organisation
+    facts: pd.DataFrame,
+    *,
+    portfolios: pd.DataFrame,
+    batch: pd.DataFrame,
+    settings: Organisation,
+    programmes: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Sum the published project rows at every level: enterprise, function, portfolio, programme, project.
 
@@ -81,6 +85,8 @@ def rollup(
         As in :func:`units_of`.
     batch
         ``portfolio_id, report, status`` of every report that is owed.
+    programmes
+        Names of programmes by id, see :func:`pmo_lib.metrics.facts.programme_names`; without them the ids stand.
 
     Returns
     -------
@@ -102,6 +108,9 @@ def rollup(
     """
     units = units_of(portfolios, facts=facts, batch=batch, settings=settings)
     nodes = _nodes(facts, units=units)
+    if programmes is not None:
+        named = nodes["unit_id"].where(nodes["level"].eq(PROGRAMME)).map(programmes)
+        nodes["name"] = named.where(named.notna(), nodes["name"])
     sums = _sums(facts, units=units)
     marks = _marks(units, batch=batch).set_index("unit_id")
     is_unit = nodes["level"].isin(set(units["level"]))
@@ -250,7 +259,10 @@ def _holding(units: pd.DataFrame, *, portfolios: Sequence[str]) -> pd.DataFrame:
 def _node_ids(facts: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Return the node of each fact, and that of its programme (null where it has none)."""
     leaf = facts["portfolio_id"].astype("str") + "/project/" + facts["project_id"].astype("str")
-    leaf = leaf.mask(facts["project_id"].eq(""), facts["portfolio_id"].astype("str") + "/own")
+    ids = facts["project_id"].astype("str")
+    for_money = facts["portfolio_id"].astype("str") + "/own/" + ids.str.removeprefix(OWN_BUDGET)
+    leaf = leaf.mask(ids.str.startswith(OWN_BUDGET), for_money)
+    leaf = leaf.mask(ids.eq(""), facts["portfolio_id"].astype("str") + "/own")
     programme = facts["programme_id"].astype(object)
     named = facts["portfolio_id"].astype("str") + "/programme/" + programme.astype("str")
     return leaf, named.astype(object).where(programme.notna() & programme.ne(""), None)
@@ -265,7 +277,7 @@ def _nodes(facts: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
             "parent_id": programme.where(programme.notna(), portfolio),
             "level": facts["standing"].where(facts["standing"].eq(OWN), PROJECT),
             "unit_id": facts["project_id"],
-            "name": facts["name"].mask(facts["standing"].eq(OWN), WHOLE_PORTFOLIO),
+            "name": facts["name"],
             "standing": facts["standing"],
             "cost_cause": facts["cost_cause"],
         }

@@ -104,8 +104,8 @@ def moves(costs_history: pd.DataFrame) -> pd.DataFrame:
     came = came.assign(from_id=came["other_portfolio_id"], to_id=came["portfolio_id"], before=came["moved_amount"])
     went = rows[rows["cause"].eq(MOVED_OUT)]
     known = pd.MultiIndex.from_frame(came[["period", "project_id"]])
-    alone = ~pd.MultiIndex.from_frame(went[["period", "project_id"]]).isin(known)
-    went = went[alone].assign(from_id=went["portfolio_id"], to_id=went["other_portfolio_id"], now=None)
+    went = went[~pd.MultiIndex.from_frame(went[["period", "project_id"]]).isin(known)]
+    went = went.assign(from_id=went["portfolio_id"], to_id=went["other_portfolio_id"], now=None)
     parts = [part[MOVE_COLUMNS].astype(object) for part in (came, went) if len(part)]
     table = pd.concat(parts, ignore_index=True) if parts else came[MOVE_COLUMNS]
     return table.sort_values(["period", "project_id"], kind="stable").reset_index(drop=True)

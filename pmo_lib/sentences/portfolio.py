@@ -27,7 +27,7 @@ def coverage_sentence(covered: pd.DataFrame) -> str:
     ended = covered.loc[covered["state"].eq(ENDED), "name"]
     said = [f"{published} of {counted(owed, noun='report')} of {counted(len(owing), noun='portfolio')} are published."]
     if len(lacking):
-        said.append(f"Not complete: {_listed(lacking)}; every total that lacks them says so.")
+        said.append(f"Not complete: {_listed(lacking)}. Totals that lack them say so, and nothing below counts them.")
     if len(ended):
         said.append(f"No longer in the returns: {_listed(ended)}.")
     return " ".join(said)

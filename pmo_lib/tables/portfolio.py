@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pmo_lib.contracts.tables import RATINGS
-from pmo_lib.metrics.facts import raters, rating_column
+from pmo_lib.metrics.facts import OWN, raters, rating_column
 from pmo_lib.metrics.hierarchy import PROJECT, REASON, in_words, report_in_words
 from pmo_lib.metrics.portfolio import COMPLETE, REPORT
 from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
@@ -299,16 +299,16 @@ def _structure(structures: pd.DataFrame, *, period: str, columns: Sequence[Show]
 
 
 def _prepared(tree: pd.DataFrame) -> pd.DataFrame:
-    """Add the texts that are shown: indented label, ratings by rater, why a project's money is null, and a note."""
+    """Add the texts that are shown: indented label with its note, ratings by rater, why a project's money is null."""
+    places = zip(tree["depth"], tree["name"], tree["standing"], _notes(tree), strict=True)
     labels = [
-        f"{INDENT * depth}{name}{STATES_IN_WORDS.get(standing, '')}"
-        for depth, name, standing in zip(tree["depth"], tree["name"], tree["standing"], strict=True)
+        f"{INDENT * depth}{name}{STATES_IN_WORDS.get(standing, '')}{f' ({note})' if note else ''}"
+        for depth, name, standing, note in places
     ]
     rated = {f"ratings:{role}": _ratings_in_words(tree, role=role) for role in raters(tree)}
     single = tree["level"].eq(PROJECT) & tree["standing"].eq("here")
     return tree.assign(
         label=labels,
-        note=_notes(tree),
         cost_reason=tree["cost_cause"].where(single, "–"),
         year_reason=pd.Series("–", index=tree.index).mask(single, "not both known"),
         nothing="–",
@@ -320,7 +320,16 @@ def _notes(tree: pd.DataFrame) -> list[str]:
     """Say once of each unit what its empty cells mean: its reports are missing, or those below, or it is no more."""
     reasons = [column for column in tree.columns if column.startswith(REASON)]
     rows = zip(tree.to_dict("records"), in_words(tree), strict=True)
-    return [_note(row, reasons=reasons, without=without) for row, without in rows]
+    notes = [(_note(row, reasons=reasons, without=without), _own_budget(row)) for row, without in rows]
+    return ["; ".join(filter(None, note)) for note in notes]
+
+
+def _own_budget(row: Mapping[Any, Any]) -> str:
+    """Say what a programme or a portfolio has beside its projects; the sums above are in the extract."""
+    if pd.isna(row["own_budget"]) or row["level"] not in (OWN, "programme"):
+        return ""
+    amount = money(float(row["own_budget"]), currency=str(row["currency"]))
+    return f"own budget {amount}" if row["level"] == "programme" else amount
 
 
 def _note(row: Mapping[Any, Any], *, reasons: Sequence[str], without: str) -> str:
@@ -350,16 +359,15 @@ def _measure_columns(shown: pd.DataFrame) -> list[Show]:
     """Return the columns of the hierarchy; a measure that nobody reported has none: the sentence says so."""
     columns = [
         Show("projects", "Projects", "number", reason="nothing"),
-        Show("cost_before", "Cost before", "money", reason="nothing"),
-        Show("cost_now", "Cost now", "money", reason="cost_reason"),
+        Show("cost_before", "Before", "money", reason="nothing"),
+        Show("cost_now", "Now", "money", reason="cost_reason"),
         Show("cost_movement", "Moved", "money_signed", reason="nothing"),
         Show("plan", "Plan", "money", reason="year_reason"),
         Show("outlook", "Outlook", "money", reason="nothing"),
         Show("variance", "Off plan", "money_signed", reason="nothing"),
-        *(Show(f"ratings:{role}", f"{role}: {_scale_in_words(shown, role=role)}") for role in raters(shown)),
+        *(Show(f"ratings:{role}", f"{role} {_scale_in_words(shown, role=role)}") for role in raters(shown)),
         Show("risks_open", "Risks", "number", reason="nothing"),
         Show("exposure", "Exposure", "money_signed", reason="nothing"),
-        Show("note", "Note"),
     ]
     return [column for column in columns if shown[column.name].replace("", None).notna().any()]
 
@@ -377,13 +385,14 @@ def _projects_of(unit: str, *, shown: pd.DataFrame, columns: Sequence[Show]) -> 
     words = [counted(count, noun="project") if count else f"no project now, {len(rows)} before"]
     if pd.notna(head["cost_now"]):
         words.append(money(float(head["cost_now"]), currency=str(head["currency"])))
-    used = [column for column in columns if column.name != "note"]
+    filled = own.replace("", None).notna().any()
+    used = [column for column in columns if column.name != "projects" and filled[column.name]]
     table = html_table(own, columns=[Show("label", "Project"), *used], caption=f"Projects of {head['name']}")
     return _folded(table, summary=f"{head['name']}: {', '.join(words)}")
 
 
 def _scale_in_words(shown: pd.DataFrame, *, role: str) -> str:
-    return " · ".join(rating_look(rating).letter for rating in reversed(_rated_as(shown, role=role)))
+    return "/".join(rating_look(rating).letter for rating in reversed(_rated_as(shown, role=role)))
 
 
 def _rated_as(tree: pd.DataFrame, *, role: str) -> list[str]:
@@ -392,11 +401,11 @@ def _rated_as(tree: pd.DataFrame, *, role: str) -> list[str]:
 
 
 def _ratings_in_words(tree: pd.DataFrame, *, role: str) -> list[str]:
-    """Return counts, worst first, as ``2 · 7 · 1``; of a single project its rating in words."""
+    """Return counts, worst first, as ``2/7/1``; of a single project its rating in words."""
     used = list(reversed(_rated_as(tree, role=role)))
     counts = tree[[rating_column(role, rating=rating) for rating in used]].fillna(0).astype("int64").to_numpy()
     return [
-        _single(row, used=used) if level == PROJECT else " · ".join(str(count) for count in row) if any(row) else ""
+        _single(row, used=used) if level == PROJECT else "/".join(str(count) for count in row) if any(row) else ""
         for row, level in zip(counts.tolist(), tree["level"], strict=True)
     ]
 
