@@ -60,9 +60,9 @@ def reconciliation_sentence(reconciled: pd.DataFrame) -> str:
     wholes = known[known["portfolio_id"].eq("")]
     single = len(known) - len(wholes)
     return (
-        f"{counted(len(wholes), noun='total')} reconcile to the minor unit: the sum of the project rows, that of the "
-        f"portfolios' published figures and the top of the hierarchy are equal. So are rows and figure in each of "
-        f"{single} comparisons portfolio by portfolio."
+        f"Reconciled to the minor unit: {counted(len(wholes), noun='total')}. The sum of the project rows, that of the "
+        "portfolios' published figures and the top of the hierarchy are equal; so are rows and figure in "
+        f"{counted(single, noun='comparison')} portfolio by portfolio."
     )
 
 
