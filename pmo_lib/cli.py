@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pmo_lib.intake.checked import Checked
+    from pmo_lib.contracts.returned import Checked
     from pmo_lib.parameters.mapping import Mapping
     from pmo_lib.parameters.models import Organisation
     from pmo_lib.runner import Done
@@ -166,9 +166,14 @@ def _checked(source: Path, *, org: str, mapping: str | None, period: str | None)
 
     organisation, layout = _settings(org, mapping=mapping)
     archive = Archive(_outputs() / org / "archive")
-    earlier = [p for p in archive.periods() if period is None or p < period]
-    before = open_snapshot(archive, period=earlier[-1]) if earlier else None
-    previous = None if before is None else {name: before.table(name) for name in ("projects", "portfolios")}
+
+    def previous(first: str) -> dict[str, pd.DataFrame] | None:
+        earlier = [one for one in archive.periods() if one < first]
+        if not earlier:
+            return None
+        before = open_snapshot(archive, period=earlier[-1])
+        return {name: before.table(name) for name in ("projects", "portfolios")}
+
     return check_returns([source], organisation=organisation, mapping=layout, period=period, previous=previous)
 
 
@@ -176,14 +181,8 @@ def _ingest(source: Path, *, org: str, period: str, mapping: str | None, reason:
     from pmo_lib.snapshots import Archive, take
 
     archive = Archive(_outputs() / org / "archive")
-    wanted = [period]
-    if period == "all":
-        wanted = sorted(checked.period for checked in _checked(source, org=org, mapping=mapping, period=None))
-    taken = []
-    for one in wanted:
-        for checked in _checked(source, org=org, mapping=mapping, period=one):
-            taken.append(take(checked, archive=archive, organisation=org, reason=reason))
-    return taken
+    returns = _checked(source, org=org, mapping=mapping, period=None if period == "all" else period)
+    return [take(checked, archive=archive, organisation=org, reason=reason) for checked in returns]
 
 
 def _run(*, org: str, period: str, wanted: dict[str, Any]) -> list[Done]:

@@ -12,7 +12,7 @@ import io
 import json
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -23,11 +23,11 @@ from pmo_lib.errors import SnapshotRefused, StoreError
 from pmo_lib.store import Store, inside, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pmo_lib.contracts.columns import Column, Table
+    from pmo_lib.contracts.returned import Checked
 
 CONTRACT_VERSION = "1"
 ROWS_PER_GROUP = 2_000
@@ -40,62 +40,6 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "flag": pa.bool_(),
 }
-
-
-class SourceLike(Protocol):
-    """A file that a return came in."""
-
-    @property
-    def name(self) -> str:
-        """File name."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-    @property
-    def path(self) -> Path:
-        """Where it lies now."""
-
-
-class Return(Protocol):
-    """What intake hands over: see ``intake.checked.Checked``."""
-
-    @property
-    def period(self) -> str:
-        """Month of the status date."""
-
-    @property
-    def status_date(self) -> date:
-        """The day that it speaks of."""
-
-    @property
-    def tables(self) -> Mapping[str, pd.DataFrame]:
-        """Typed contract tables by name; money is Decimal."""
-
-    @property
-    def findings(self) -> pd.DataFrame:
-        """Everything that is wrong with it."""
-
-    @property
-    def quarantined(self) -> pd.DataFrame:
-        """Rows that could not be used."""
-
-    @property
-    def accounting(self) -> pd.DataFrame:
-        """Rows and money, in and used."""
-
-    @property
-    def cells(self) -> pd.DataFrame:
-        """Cells, in and used."""
-
-    @property
-    def returns(self) -> pd.DataFrame:
-        """State of each portfolio."""
-
-    @property
-    def sources(self) -> Sequence[SourceLike]:
-        """The files."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +148,7 @@ def open_snapshot(archive: Archive, *, period: str, snapshot: str = "") -> Snaps
     return Snapshot(archive, chosen, manifests[chosen])
 
 
-def take(checked: Return, *, archive: Archive, organisation: str, reason: str = "") -> Snapshot:
+def take(checked: Checked, *, archive: Archive, organisation: str, reason: str = "") -> Snapshot:
     """Keep a checked return as the snapshot of its period.
 
     A second, different snapshot of a period needs a reason and supersedes the first, which stays. Taking the same
@@ -238,7 +182,7 @@ def canonical_json(value: object) -> bytes:
     ).encode()
 
 
-def _body(checked: Return, *, archive: Archive, organisation: str) -> dict[str, Any]:
+def _body(checked: Checked, *, archive: Archive, organisation: str) -> dict[str, Any]:
     """Put all objects, and return the manifest without what it supersedes."""
     before = [period for period in archive.periods() if period < checked.period]
     previous = open_snapshot(archive, period=before[-1]) if before else None

@@ -19,10 +19,10 @@ import pytest
 import xlsxwriter
 from hypothesis import given, settings, strategies as st
 
+from pmo_lib.contracts.returned import ACCOUNTING_COLUMNS, CELL_COLUMNS, QUARANTINE_COLUMNS, RETURN_COLUMNS, Checked
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import SnapshotRefused, SourceError
 from pmo_lib.intake.check import check
-from pmo_lib.intake.checked import ACCOUNTING_COLUMNS, CELL_COLUMNS, QUARANTINE_COLUMNS, RETURN_COLUMNS, Checked
 from pmo_lib.parameters.mapping import Mapping
 from pmo_lib.parameters.models import Organisation, Thresholds
 
@@ -532,7 +532,7 @@ def test_a_portfolio_that_sent_nothing_is_listed(tmp_path: Path) -> None:
     tables = small()
     tables["portfolios"].append({"portfolio_id": "C", "name": "Portfolio C", "currency": "GBP"})
     before = one(as_csv(tmp_path / "before", small("B", day="2026-02-28"))).tables
-    checked = one(as_csv(tmp_path / "now", tables), previous=before)
+    checked = one(as_csv(tmp_path / "now", tables), previous=lambda period: before)
     assert checked.returns.set_index("portfolio_id")["state"].to_dict() == {
         "A": "returned", "B": "not returned", "C": "not returned",
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """The tables that every report stands on: columns, units, keys, allowed values, rules, findings.
 
 Inside: ``columns`` < ``parts`` (shared columns) < ``delivery``, ``planning``, ``money``, ``registers`` < ``tables``
-(all of them) < ``findings`` < ``rules`` (what typed tables must keep).
+(all of them) < ``findings`` < ``rules`` (what typed tables must keep). Apart: ``returned``, what intake hands to the
+snapshot.
 """

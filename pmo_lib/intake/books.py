@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pmo_lib.contracts.returned import ACCOUNTING_COLUMNS, CELL_COLUMNS
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.intake.checked import ACCOUNTING_COLUMNS, CELL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -81,7 +81,7 @@ class Books:
                 self.money_used[name, str(portfolio)] += sum(map(minor_units, amounts))
 
     def closed(self) -> pd.DataFrame:
-        """Return the accounts; columns as in :data:`pmo_lib.intake.checked.ACCOUNTING_COLUMNS`.
+        """Return the accounts; columns as in :data:`pmo_lib.contracts.returned.ACCOUNTING_COLUMNS`.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class Books:
 
 
 def cell_accounts(cells: Mapping[tuple[str, str, str], int]) -> pd.DataFrame:
-    """Return the accounts of cells; columns as in :data:`pmo_lib.intake.checked.CELL_COLUMNS`."""
+    """Return the accounts of cells; columns as in :data:`pmo_lib.contracts.returned.CELL_COLUMNS`."""
     rows = []
     for file, sheet in sorted({(file, sheet) for file, sheet, _ in cells}):
         ends = [cells.get((file, sheet, ending), 0) for ending in ENDINGS]

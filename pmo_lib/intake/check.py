@@ -16,10 +16,10 @@ from pmo_lib.intake.reading import Shelf
 from pmo_lib.intake.settle import Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pmo_lib.intake.checked import Checked
+    from pmo_lib.contracts.returned import Checked
     from pmo_lib.intake.periods import Portion
     from pmo_lib.parameters.mapping import Mapping as SourceMapping
     from pmo_lib.parameters.models import Organisation
@@ -31,7 +31,7 @@ def check(
     organisation: Organisation,
     mapping: SourceMapping | None = None,
     period: str | None = None,
-    previous: Mapping[str, pd.DataFrame] | None = None,
+    previous: Callable[[str], Mapping[str, pd.DataFrame] | None] | None = None,
 ) -> list[Checked]:
     """Read returns and check them, cell by cell, row by row and against each other.
 
@@ -48,8 +48,8 @@ def check(
         ``YYYY-MM``. Other periods are left out; in our own layout, a return that should speak of it and does not is
         refused (see :func:`pmo_lib.intake.bundles.asked_for`).
     previous
-        Tables ``projects`` and ``portfolios`` of the period before the first one here: moves and renamed ids are seen
-        against them. Later periods are compared with the one before in the same call.
+        From a period to the tables ``projects`` and ``portfolios`` that stood before it: moves and renamed ids are
+        seen against them. Asked for the first period here; later ones are compared with the one before in this call.
 
     Returns
     -------
@@ -77,7 +77,8 @@ def check(
     refused: list[Portion] = []
     findings: list[pd.DataFrame] = []
     for portion in found:
-        settlement = Settlement(portion, layout, organisation, checked[-1].tables if checked else previous)
+        before = checked[-1].tables if checked else previous and previous(portion.period)
+        settlement = Settlement(portion, layout, organisation, before)
         settled = settlement.settle() if portion.period else None
         findings.append(settlement.findings_table())
         if settled is None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pmo_lib.contracts.findings import Finding
+    from pmo_lib.contracts.returned import SourceFile
     from pmo_lib.parameters.mapping import FileException, Mapping, Orientation
-    from pmo_lib.sources.files import SourceFile
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pmo_lib.intake.drafts import Draft
 
 if TYPE_CHECKING:
     from pmo_lib.contracts.findings import Finding
+    from pmo_lib.contracts.returned import SourceFile
     from pmo_lib.intake.reading import Read
-    from pmo_lib.sources.files import SourceFile
 
 
 @dataclass

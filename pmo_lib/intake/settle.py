@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.contracts.findings import findings_table
+from pmo_lib.contracts.returned import QUARANTINE_COLUMNS, RETURN_COLUMNS, Checked
 from pmo_lib.contracts.rules import Failure, cell_failures, key_failures, reference_failures
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.intake import hierarchy
 from pmo_lib.intake.books import Books, cell_accounts, minor_units
 from pmo_lib.intake.cells import Outcome
-from pmo_lib.intake.checked import QUARANTINE_COLUMNS, RETURN_COLUMNS, Checked
 from pmo_lib.intake.faults import About, Fault, Place
 from pmo_lib.intake.typed import in_key_order, typed_table
 

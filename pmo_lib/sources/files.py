@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pmo_lib.contracts.returned import SourceFile
 from pmo_lib.errors import SourceError
 
 if TYPE_CHECKING:
@@ -26,26 +26,6 @@ MOST_EXPANDED = 256 * 2**20  # largest sum of a workbook's parts, expanded
 MOST_RATIO = 200  # of expanded to packed size, for parts that are large enough to hurt
 LARGE_PART = 8 * 2**20
 MOST_PARTS = 5_000
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file that was read.
-
-    Attributes
-    ----------
-    name
-        Its name inside the folder that was handed in.
-    sha256, size
-        Of its bytes.
-    path
-        Where it lay.
-    """
-
-    name: str
-    sha256: str
-    size: int
-    path: Path
 
 
 def kind_of(path: Path) -> Kind:

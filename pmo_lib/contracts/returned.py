@@ -1,18 +1,15 @@
-"""What intake hands on: the typed tables of one period, everything that is wrong with them, and the books."""
+"""A checked return: the typed tables of one period, everything that is wrong with them, and the books."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pmo_lib.sources.files import SourceFile
-
 if TYPE_CHECKING:
     from datetime import date
+    from pathlib import Path
 
     import pandas as pd
-
-__all__ = ["ACCOUNTING_COLUMNS", "CELL_COLUMNS", "QUARANTINE_COLUMNS", "RETURN_COLUMNS", "Checked", "SourceFile"]
 
 QUARANTINE_COLUMNS = ("portfolio_id", "table", "source_ref", "key", "rules", "row")
 ACCOUNTING_COLUMNS = (
@@ -20,6 +17,26 @@ ACCOUNTING_COLUMNS = (
 )  # fmt: skip
 CELL_COLUMNS = ("file", "sheet", "cells_in", "typed", "stated", "faulty", "ignored")
 RETURN_COLUMNS = ("portfolio_id", "state", "file", "reason")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file that was read.
+
+    Attributes
+    ----------
+    name
+        Its name inside the folder that was handed in.
+    sha256, size
+        Of its bytes.
+    path
+        Where it lay.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    path: Path
 
 
 @dataclass(frozen=True)
