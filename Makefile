@@ -42,14 +42,14 @@ demo: $(READY)  ## the seeded demo organisation: returns, snapshots, all reports
 
 # Notebooks run by hand open the demo's snapshots: nbval runs them on a demo of its own, not on what stands in outputs/.
 test: $(READY)  ## all tests but the slow ones, then every notebook on its defaults
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m "not slow"
+	$(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope -m "not slow"
 	rm -rf $(NOTEBOOK_OUTPUTS)
 	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/pmo demo
-	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/python -m pytest -n $(JOBS) --dist loadscope \
+	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope \
 		--nbval-lax --nbval-current-env -p no:cacheprovider notebooks
 
 test-slow: $(READY)  ## the tests at full size
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope -m slow
+	$(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope -m slow
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

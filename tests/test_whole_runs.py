@@ -140,6 +140,15 @@ class TestRealPortfolios:
                     assert charts > 0 or report == "risk_register"
                     assert visit.value("document.documentElement.scrollWidth <= window.innerWidth")
 
+    def test_printed_tables_keep_their_names(self, outputs: Path, browsing: Browsing) -> None:
+        """On A4 the name that heads a row of a wide table has room for words: it is not broken letter by letter."""
+        page = outputs / "uk_gmpp" / "2025-03" / "MOD" / "financial_outlook.html"
+        with browsing.open(page, folder=outputs) as visit:
+            visit.page.emulate_media(media="print")
+            visit.page.set_viewport_size({"width": 700, "height": 1000})
+            narrowest = "Math.min(...[...document.querySelectorAll('tbody th')].map(cell => cell.offsetWidth))"
+            assert visit.value(narrowest) >= 90
+
     def test_second_run_writes_the_same_bytes(self, outputs: Path) -> None:
         """Running a period again with one worker writes every page and result byte for byte as before."""
         folder = outputs / "uk_gmpp" / "2021-03"
@@ -176,3 +185,18 @@ def test_summary_is_one_row_a_report(demo: Path) -> None:
     rows = pd.read_json(summary)
     assert {"portfolio", "report", "status", "stage", "cause", "seconds"} <= set(rows.columns)
     assert rows["report"].tolist() == ["financial_outlook", "health_check", "risk_register", "portfolio_rollup"]
+
+
+def test_stock_kernel_gives_the_same_pages(demo: Path) -> None:
+    """Every notebook of the project, run by a stock Jupyter kernel, gives the page and results of the warm engine."""
+    chosen = [demo / "demo" / "2026-09" / "estates", *(demo / "demo" / "2026-09").glob("portfolio_rollup.*")]
+    before = {path: path.read_bytes() for path in files_in(chosen)}
+    assert {path.stem for path in before} >= {*REPORTS, "portfolio_rollup"}
+    done = pmo(demo, "run", "--org", "demo", "--period", "2026-09", "--portfolio", "estates", "--engine", "kernel")
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert {path: path.read_bytes() for path in files_in(chosen)} == before
+
+
+def files_in(places: list[Path]) -> list[Path]:
+    """Return the files among the places and below them."""
+    return [path for place in places for path in [place, *place.rglob("*")] if path.is_file()]

@@ -74,6 +74,9 @@ def html_table(
 ) -> HtmlTable:
     """Write a metric table as HTML.
 
+    A column without any value, for one and the same reason in every row, is said in a line below the table: a page of
+    equal words hides the figures beside them.
+
     Parameters
     ----------
     rows
@@ -85,6 +88,8 @@ def html_table(
     total
         One more row for the foot, already computed by the metric.
     """
+    told = _told_once(rows, columns=columns, total=total)
+    columns = [column for column in columns if column not in told]
     writers = [_writer(rows, column=column, total=total) for column in columns]
     head = Markup("").join(_heading(column, unit=unit) for column, (_, unit) in zip(columns, writers, strict=True))
     records = rows.to_dict("records")
@@ -94,9 +99,30 @@ def html_table(
         foot = Markup("<tfoot>{}</tfoot>").format(_row(dict(total), columns=columns, writers=[w for w, _ in writers]))
     html = Markup(
         '<div class="table" role="region" tabindex="0" aria-label="{0}"><table><caption>{0}</caption>\n'
-        "<thead><tr>{1}</tr></thead>\n<tbody>\n{2}\n</tbody>{3}</table></div>"
-    ).format(caption, head, body, foot)
+        "<thead><tr>{1}</tr></thead>\n<tbody>\n{2}\n</tbody>{3}</table>{4}</div>"
+    ).format(caption, head, body, foot, _told_in_words(told))
     return HtmlTable(str(html), len(rows), tuple(column.name for column in columns))
+
+
+def _told_once(rows: pd.DataFrame, *, columns: Sequence[Show], total: pd.Series | None) -> dict[Show, str]:
+    """Return the columns that hold nothing, with the one reason that all their rows (two or more) give."""
+    told: dict[Show, str] = {}
+    for column in columns[1:] if len(rows) > 1 else ():
+        empty = rows[column.name].isna().all() and (total is None or _is_null(total.get(column.name)))
+        reasons = set(rows[column.reason]) if empty and column.reason in rows.columns else set()
+        if len(reasons) == 1 and not _is_null(reason := reasons.pop()) and reason:
+            told[column] = str(reason)
+    return told
+
+
+def _told_in_words(told: dict[Show, str]) -> Markup:
+    if not told:
+        return Markup("")
+    labels: dict[str, list[str]] = {}
+    for column, reason in told.items():
+        labels.setdefault(reason, []).append(column.label)
+    words = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in labels.items())
+    return Markup('<p class="caption">In no row: {}.</p>').format(words)
 
 
 def badge(rating: Any) -> Markup:
