@@ -1,4 +1,4 @@
-"""The ``pmo`` command: check, ingest, run, demo.
+"""The ``pmo`` command: template, check, ingest, run, demo.
 
 Exit codes: 0 all published, 1 some reports failed, 2 usage or parameters, 3 data contract refused.
 The rooms are imported inside the commands, so that ``pmo --help`` answers at once.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pmo_lib.errors import DataContractError, PmoError
+from pmo_lib.errors import DataContractError, ParameterError, PmoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,13 +43,21 @@ def commands() -> None:
 @MAPPING
 @click.option("--period", default=None, help="YYYY-MM; default: every period that the files hold.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def check(source: Path, *, org: str, mapping: str | None, period: str | None, as_json: bool) -> None:
+@click.option(
+    "--annotate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="OUT",
+    help="Write a copy of the workbook SOURCE with a comment on every cell at fault.",
+)
+def check(source: Path, *, annotate: Path | None, as_json: bool, **how: Any) -> None:
     """Print every finding of a return, each to its cell; change nothing."""
+    if annotate is not None:
+        _refuse_copy(annotate, of=source)
     refusal: DataContractError | None = None
     findings: pd.DataFrame | None
     try:
-        returns = _checked(source, org=org, mapping=mapping, period=period)
-        findings = _joined(returns)
+        findings = _joined(_checked(source, **how))
     except DataContractError as error:
         refusal, findings = error, error.data.get("findings")
     if as_json:
@@ -57,8 +65,30 @@ def check(source: Path, *, org: str, mapping: str | None, period: str | None, as
         click.echo(json.dumps({"refused": str(refusal) if refusal else None, "findings": records}, indent=1))
     else:
         _print_findings(findings)
+    if annotate is not None and findings is not None:
+        _annotate(source, findings=findings, target=annotate)
     if refusal is not None:
         raise refusal
+
+
+@commands.command()
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@ORG
+def template(out: Path, *, org: str) -> None:
+    """Write the empty workbook of our own layout: notes, drop-downs, an example in every sheet."""
+    from pmo_lib.store import write_atomically
+    from pmo_lib.workbooks.template import template_bytes
+
+    organisation, mapping = _settings(org, mapping=None)
+    if mapping is not None:
+        raise ParameterError(
+            f"organisation {org}: its returns come in another layout (mapping {mapping.name}), not in the template",
+            fix="fill in that layout, or take another organisation with --org",
+            problems=[],
+        )
+    _refuse_target(out, suffix=".xlsx")
+    write_atomically(out, content=template_bytes(organisation=organisation.name, currency=organisation.currency))
+    click.echo(f"template of {organisation.name} written to {out}; when it is filled in: pmo check {out}")
 
 
 @commands.command()
@@ -200,6 +230,41 @@ def _run(*, org: str, period: str, wanted: dict[str, Any]) -> list[Done]:
     )
     with _progress() as tell:
         return run(request, root=find_root(), outputs=_outputs(), tell=tell)
+
+
+def _refuse_target(out: Path, *, suffix: str) -> None:
+    """Refuse to write over anything: people type into templates and mend in annotated copies."""
+    if out.suffix.lower() != suffix:
+        raise ParameterError(f"{out}: does not end in {suffix}", fix=f"name it {out.stem}{suffix}", problems=[])
+    if out.exists() or out.is_symlink():
+        raise ParameterError(
+            f"{out}: is there already, and somebody may have typed into it",
+            fix="name another file, or delete it first",
+            problems=[],
+        )
+
+
+def _refuse_copy(out: Path, *, of: Path) -> None:
+    """Refuse a copy that cannot be made, before anything is checked."""
+    from pmo_lib.workbooks.remarks import SUFFIXES
+
+    if not of.is_file() or of.suffix.lower() not in SUFFIXES:
+        raise ParameterError(
+            f"{of}: only a workbook can be annotated ({', '.join(SUFFIXES)}), one at a time",
+            fix="name one workbook, or leave out --annotate: every finding names its file and row, with --json too",
+            problems=[],
+        )
+    _refuse_target(out, suffix=of.suffix.lower())
+
+
+def _annotate(source: Path, *, findings: pd.DataFrame, target: Path) -> None:
+    from pmo_lib.store import write_atomically
+    from pmo_lib.workbooks.annotate import annotated
+
+    copy = annotated(source, findings=findings)
+    write_atomically(target, content=copy.content)
+    lost = f"; not carried over: {', '.join(copy.lost)}" if copy.lost else ""
+    click.echo(f"{copy.cells} cells marked in {target}, {len(findings)} findings listed{lost}", err=True)
 
 
 def _overrides(settings: tuple[str, ...]) -> dict[str, str]:

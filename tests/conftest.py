@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests share: the real portfolios, and the browser."""
+"""Fixtures that several rooms' tests share: the real portfolios, the browser, the office program."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ def chromium() -> Path:
     named = os.environ.get("PMO_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if named is None or not Path(named).is_file():
         _missing(f"no Chromium was found on the path ({', '.join(BROWSERS)}) or in PMO_CHROMIUM")
+    return Path(named)
+
+
+@pytest.fixture(scope="session")
+def libreoffice() -> Path:
+    """Path of a LibreOffice that opens workbooks; PMO_SOFFICE names another than the one on the path."""
+    named = os.environ.get("PMO_SOFFICE") or shutil.which("soffice")
+    if named is None or not Path(named).is_file():
+        _missing("no LibreOffice was found on the path (soffice) or in PMO_SOFFICE")
     return Path(named)
 
 

@@ -96,6 +96,23 @@ def dated(bundle: Bundle, *, period: str | None) -> str:
     return own
 
 
+def untouched(bundles: Sequence[Bundle]) -> bool:
+    """Mark returns that hold the template's examples and not one row of their own as broken; tell whether they were."""
+    reads = [read for bundle in bundles for read in bundle.reads]
+    examples = any(sheaf.left_out for read in reads for sheaf in read.sheaves)
+    if not examples or any(bundle.drafts for bundle in bundles):
+        return False
+    fault = Fault(
+        "nothing-filled-in",
+        "error",
+        "the return holds nothing but the example rows of the template",
+        "write your own rows below them, with your own portfolio_id",
+    )
+    for read in reads:
+        read.refuse(Place(read.filed.source.name), fault=fault)
+    return True
+
+
 def undated(bundle: Bundle) -> None:
     """Mark a return of which nothing tells the period as broken."""
     fault = Fault(

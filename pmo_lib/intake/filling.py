@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pmo_lib.contracts.findings import Action
     from pmo_lib.intake.layout import Layout
     from pmo_lib.intake.plans import CheckEntry, Entry, Plan
+    from pmo_lib.parameters.mapping import Condition
 
 _NO_DAY = Fault("no-status-date", "error", "the status date of the record is missing", "enter the day it speaks of")
 # Of several readings of one cell the worst tells how it ended.
@@ -85,7 +86,7 @@ class Filler:
         for number, entry in enumerate(self.plan.entries):
             for variables, unpivoted in self._expanded(record, number=number):
                 turn = Turn(Draft(entry.table, self.layout, record, day), variables, unpivoted)
-                if self._holds(record, entry=entry):
+                if self._yields(record, entry=entry):
                     self._settle(turn, readers=entry.readers)
                 else:
                     self._leave_out(turn, entry=entry)
@@ -114,10 +115,13 @@ class Filler:
             if n == number and index in filled:
                 yield {**self.variables, **groups}, index
 
-    def _holds(self, record: int, *, entry: Entry) -> bool:
-        when = entry.rows.when
-        if when is None:
-            return True
+    def _yields(self, record: int, *, entry: Entry) -> bool:
+        when, when_not = entry.rows.when, entry.rows.when_not
+        return (when is None or self._holds(record, when=when)) and (
+            when_not is None or not self._holds(record, when=when_not)
+        )
+
+    def _holds(self, record: int, *, when: Condition) -> bool:
         raw = self.layout.raw(record, name=when.column)
         at_fault = (record, self.layout.columns.get(when.column, -1)) in self.layout.grid.faults
         wanted = set(map(fold, when.equals))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from pmo_lib.contracts.columns import Table
+from pmo_lib.contracts.parts import EXAMPLE
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.parameters.mapping import Cell, Files, Formats, Mapping, Rows, Sheet, SourceColumn, StateRule
+from pmo_lib.parameters.mapping import Cell, Condition, Files, Formats, Mapping, Rows, Sheet, SourceColumn, StateRule
 
 NAME = "native"
 # Written by intake, never returned: a workbook exported from a snapshot may hold them.
@@ -54,5 +55,11 @@ def _sheet(table: Table) -> Sheet:
             for column in columns
         },
         ignored=(WRITTEN_BY_INTAKE,),
-        rows=(Rows(table=table.name, columns={column.name: Cell(column=column.name) for column in columns}),),
+        rows=(
+            Rows(
+                table=table.name,
+                when_not=Condition(column="portfolio_id", equals=(EXAMPLE,)),
+                columns={column.name: Cell(column=column.name) for column in columns},
+            ),
+        ),
     )

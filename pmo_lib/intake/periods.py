@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pmo_lib.intake.bundles import Bundle, asked_for, bundled, dated, month_of, undated
+from pmo_lib.intake.bundles import Bundle, asked_for, bundled, dated, month_of, undated, untouched
 from pmo_lib.intake.drafts import Draft
 
 if TYPE_CHECKING:
@@ -67,8 +67,9 @@ def portions(reads: Iterable[Read], *, period: str | None, native: bool) -> list
     owns = [dated(bundle, period=period) if native else "" for bundle in bundles]
     named = sorted({own for own in owns if own})
     only = named[0] if len(named) == 1 else ""
+    empty = native and untouched(bundles)
     for own, bundle in zip(owns, bundles, strict=True):
-        if native and not (own or only):
+        if native and not (own or only or empty):
             undated(bundle)
         for read in bundle.reads:
             _share_out(read, own=own or _fallback(read, period=period) or only, found=found)

@@ -88,8 +88,9 @@ class Settlement:
         self._drop_unused_portfolios()
         self._look_back()
         lacking = [name for name in REQUIRED if not self._rows(name)]
-        for name in lacking:
-            self._lack(name)
+        if self.portion.drafts or not self.portion.whole:  # else it is said already that there is nothing
+            for name in lacking:
+                self._lack(name)
         return None if lacking or self.portion.whole else self._checked()
 
     def _live(self, name: str = "") -> list[Draft]:

@@ -209,6 +209,7 @@ class Rows(Model):
 
     table: TableName
     when: Condition | None = None
+    when_not: Condition | None = Field(None, description="A record of which this holds yields no such row")
     unpivot: Unpivot | None = None
     columns: dict[str, Cell] = Field(default_factory=dict, description="Contract column → where it comes from")
 
@@ -268,8 +269,7 @@ class Sheet(Model):
         """Yield every source column that anything refers to."""
         for rows in self.rows:
             yield from _columns(self.cells(rows).values(), besides=rows.unpivot.value if rows.unpivot else "")
-            if rows.when:
-                yield rows.when.column
+            yield from (condition.column for condition in (rows.when, rows.when_not) if condition)
         for check in self.checks:
             yield from (*_columns([check.published]), check.of, check.against)
         yield from (row.column for row in self.ignored_rows)

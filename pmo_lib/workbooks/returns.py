@@ -1,52 +1,23 @@
-"""Every workbook that we write. Text stays text, dates are dates, and the same tables give the same bytes.
-
-Our own layout has one sheet per contract table: the sheet is named as the table, row 1 holds the column names, each row
-below is one fact. ``source_ref`` is not in it: intake writes that when it reads.
-"""
+"""A filled return in our own layout: the tables of one portfolio and period, one sheet each."""
 
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import xlsxwriter
 
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import DataContractError
+from pmo_lib.workbooks.layout import CREATED, FORMATS, LONGEST_TEXT, OPTIONS, returned_columns, width_of, writer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from pmo_lib.contracts.columns import Column, Kind, Table
+    import pandas as pd
 
-# A workbook says when it was made; ours always says the same, or its bytes would change with the clock.
-CREATED = datetime(2000, 1, 1, tzinfo=UTC).replace(tzinfo=None)
-OPTIONS = {
-    "in_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
-WRITTEN_BY_INTAKE = "source_ref"
-LONGEST_TEXT = 32_767  # characters in a cell, by the specification of the format
-NARROWEST, WIDEST = 9, 48
-FORMATS: dict[Kind, str] = {
-    "id": "@",
-    "text": "@",
-    "choice": "@",
-    "month": "@",
-    "money": "#,##0.00",
-    "number": "General",
-    "share": "0.0%",
-    "level": "0",
-    "whole": "0",
-    "date": "yyyy-mm-dd",
-    "flag": "General",
-}
+    from pmo_lib.contracts.columns import Column, Kind, Table
 
 
 def write_return(path: Path, *, tables: Mapping[str, pd.DataFrame]) -> Path:
@@ -99,10 +70,10 @@ def _write_sheet(sheet: Any, *, table: Table, rows: pd.DataFrame, formats: Mappi
             f"workbook, table {table.name}: no such column: {', '.join(map(str, unknown))}",
             fix="name columns of the contract",
         )
-    columns = [column for column in table.columns if column.name != WRITTEN_BY_INTAKE]
+    columns = returned_columns(table)
     for at, column in enumerate(columns):
         cells = _filled(rows[column.name]) if column.name in rows.columns else {}
-        sheet.set_column(at, at, _width(column, cells=cells))
+        sheet.set_column(at, at, width_of(column, cells=cells))
         sheet.write_string(0, at, column.name, heading)
         _write_column(sheet, at=at, column=column, cells=cells, cell_format=formats[column.kind])
     sheet.freeze_panes(1, 0)
@@ -116,30 +87,10 @@ def _filled(values: pd.Series) -> dict[int, Any]:
 
 
 def _write_column(sheet: Any, *, at: int, column: Column, cells: Mapping[int, Any], cell_format: Any) -> None:
-    write = _writer(sheet, kind=column.kind)
+    write = writer_of(sheet, kind=column.kind)
     for row, value in cells.items():
         if write(row, at, value, cell_format) != 0:
             raise DataContractError(
                 f"workbook, column {column.name}, row {row + 1}: does not fit into a cell",
                 fix=f"keep texts below {LONGEST_TEXT + 1:,} characters and rows below 1,048,577",
             )
-
-
-def _writer(sheet: Any, *, kind: Kind) -> Callable[[int, int, Any, Any], int]:
-    """Return what writes a value of this kind: never a writer that guesses from the look of a text."""
-    if kind in ("id", "text", "choice", "month"):
-        return lambda row, at, value, form: sheet.write_string(row, at, str(value), form)
-    if kind == "date":
-        return lambda row, at, value, form: sheet.write_datetime(row, at, pd.Timestamp(value).to_pydatetime(), form)
-    if kind == "flag":
-        return lambda row, at, value, form: sheet.write_boolean(row, at, bool(value), form)
-    if kind in ("level", "whole"):
-        return lambda row, at, value, form: sheet.write_number(row, at, int(value), form)
-    return lambda row, at, value, form: sheet.write_number(row, at, float(value), form)
-
-
-def _width(column: Column, *, cells: Mapping[int, Any]) -> int:
-    longest = (
-        len("yyyy-mm-dd") if column.kind == "date" else max((len(str(cell)) for cell in cells.values()), default=0)
-    )
-    return min(max(len(column.name), longest, NARROWEST) + 2, WIDEST)
