@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.models import Organisation
     from pmo_lib.runner import Done
 
+SOURCE = click.argument("source", type=click.Path(exists=True, path_type=Path), required=False)
 ORG = click.option("--org", default="demo", show_default=True, help="Organisation: a folder under parameters/.")
 MAPPING = click.option("--mapping", default=None, help="Mapping of a foreign layout; default: the organisation's.")
 
@@ -38,7 +39,7 @@ def commands() -> None:
 
 
 @commands.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@SOURCE
 @ORG
 @MAPPING
 @click.option("--period", default=None, help="YYYY-MM; default: every period that the files hold.")
@@ -50,8 +51,11 @@ def commands() -> None:
     metavar="OUT",
     help="Write a copy of the workbook SOURCE with a comment on every cell at fault.",
 )
-def check(source: Path, *, annotate: Path | None, as_json: bool, **how: Any) -> None:
-    """Print every finding of a return, each to its cell; change nothing."""
+def check(source: Path | None, *, annotate: Path | None, as_json: bool, **how: Any) -> None:
+    """Print every finding of a return, each to its cell; change nothing.
+
+    SOURCE is a file or folder; leave it out where the mapping names a database.
+    """
     if annotate is not None:
         _refuse_copy(annotate, of=source)
     refusal: DataContractError | None = None
@@ -65,7 +69,7 @@ def check(source: Path, *, annotate: Path | None, as_json: bool, **how: Any) -> 
         click.echo(json.dumps({"refused": str(refusal) if refusal else None, "findings": records}, indent=1))
     else:
         _print_findings(findings)
-    if annotate is not None and findings is not None:
+    if annotate is not None and source is not None and findings is not None:
         _annotate(source, findings=findings, target=annotate)
     if refusal is not None:
         raise refusal
@@ -92,13 +96,16 @@ def template(out: Path, *, org: str) -> None:
 
 
 @commands.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@SOURCE
 @ORG
 @click.option("--period", required=True, help="YYYY-MM, the month of the status date; 'all' for every period held.")
 @MAPPING
 @click.option("--reason", default="", help="Why a period is ingested again.")
-def ingest(source: Path, *, org: str, period: str, mapping: str | None, reason: str) -> None:
-    """Check a return and keep it as the snapshot of its period."""
+def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> None:
+    """Check a return and keep it as the snapshot of its period.
+
+    SOURCE is a file or folder; leave it out where the mapping names a database.
+    """
     for snapshot in _ingest(source, org=org, period=period, mapping=mapping, reason=reason):
         accounting, findings = snapshot.intake_table("accounting"), snapshot.intake_table("findings")
         click.echo(
@@ -190,7 +197,7 @@ def _settings(org: str, *, mapping: str | None) -> tuple[Organisation, Mapping |
     return organisation, None if name is None else load_mapping(find_root(), org=org, name=name)
 
 
-def _checked(source: Path, *, org: str, mapping: str | None, period: str | None) -> list[Checked]:
+def _checked(source: Path | None, *, org: str, mapping: str | None, period: str | None) -> list[Checked]:
     from pmo_lib.intake.check import check as check_returns
     from pmo_lib.snapshots import Archive, open_snapshot
 
@@ -204,10 +211,22 @@ def _checked(source: Path, *, org: str, mapping: str | None, period: str | None)
         before = open_snapshot(archive, period=earlier[-1])
         return {name: before.table(name) for name in ("projects", "portfolios")}
 
-    return check_returns([source], organisation=organisation, mapping=layout, period=period, previous=previous)
+    paths = _paths(source, mapping=layout)
+    return check_returns(paths, organisation=organisation, mapping=layout, period=period, previous=previous)
 
 
-def _ingest(source: Path, *, org: str, period: str, mapping: str | None, reason: str) -> list[Any]:
+def _paths(source: Path | None, *, mapping: Mapping | None) -> list[Path]:
+    """Return what to read besides a database: one of the two is named, never both."""
+    if mapping is not None and mapping.database is not None:
+        if source is not None:
+            raise click.UsageError(f"the mapping {mapping.name} reads a database: leave out {source}")
+        return []
+    if source is None:
+        raise click.UsageError("nothing is named to read: give a file, a folder, or a mapping with a database")
+    return [source]
+
+
+def _ingest(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> list[Any]:
     from pmo_lib.snapshots import Archive, take
 
     archive = Archive(_outputs() / org / "archive")
@@ -244,13 +263,13 @@ def _refuse_target(out: Path, *, suffix: str) -> None:
         )
 
 
-def _refuse_copy(out: Path, *, of: Path) -> None:
+def _refuse_copy(out: Path, *, of: Path | None) -> None:
     """Refuse a copy that cannot be made, before anything is checked."""
     from pmo_lib.workbooks.remarks import SUFFIXES
 
-    if not of.is_file() or of.suffix.lower() not in SUFFIXES:
+    if of is None or not of.is_file() or of.suffix.lower() not in SUFFIXES:
         raise ParameterError(
-            f"{of}: only a workbook can be annotated ({', '.join(SUFFIXES)}), one at a time",
+            f"{of or 'a database'}: only a workbook can be annotated ({', '.join(SUFFIXES)}), one at a time",
             fix="name one workbook, or leave out --annotate: every finding names its file and row, with --json too",
             problems=[],
         )

@@ -193,7 +193,7 @@ def _body(checked: Checked, *, archive: Archive, organisation: str) -> dict[str,
     sources = [
         {
             "name": source.name,
-            "sha256": store.put(source.path.read_bytes()),
+            "sha256": store.put(source.read()),
             "size": source.size,
         }
         for source in sorted(checked.sources, key=lambda source: str(source.name))

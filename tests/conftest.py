@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests share: the real portfolios, the browser, the office program."""
+"""Fixtures that several rooms' tests share: real portfolios, browser, office program and database server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 from browser import CHROMIUM_ARGUMENTS, Browsing
+from databases import Server, programs, running
 from hypothesis import settings
 
 # A busy machine is no fault of a property, and the same tree must give the same verdict twice.
@@ -65,3 +66,13 @@ def browsing(chromium: Path) -> Iterator[Browsing]:
         started = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
         yield Browsing(started)
         started.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server of its own for the tests of one module, from Debian's package or the path."""
+    found = programs()
+    if found is None:
+        _missing("no PostgreSQL was found on the path or in /usr/lib/postgresql")
+    with running(found) as server:
+        yield server

@@ -23,7 +23,8 @@ class Finding:
 
     ``severity`` is what it means (error: something was not used), ``action`` what was done: the whole return
     ``refused``, the row ``quarantined``, the cell ``nulled`` (state unreadable), or the value ``kept``.
-    ``cell`` is in A1 notation; ``row`` counts from 1 as spreadsheets do.
+    ``cell`` is in A1 notation; ``row`` counts from 1 as spreadsheets do. In a database ``sheet`` is the contract table,
+    ``row`` the number of the row in the order of its key, and ``cell`` its column and that key.
     """
 
     file: str

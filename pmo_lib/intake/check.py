@@ -9,8 +9,8 @@ import pandas as pd
 from pmo_lib.contracts.findings import findings_table
 from pmo_lib.errors import SnapshotRefused
 from pmo_lib.intake.bundles import month_of
-from pmo_lib.intake.gather import gather
-from pmo_lib.intake.native import native_mapping
+from pmo_lib.intake.gather import draw, gather
+from pmo_lib.intake.native import database_mapping, native_mapping
 from pmo_lib.intake.periods import portions
 from pmo_lib.intake.reading import Shelf
 from pmo_lib.intake.settle import Settlement
@@ -39,7 +39,7 @@ def check(
     ----------
     paths
         Files, or folders that are searched to any depth. In our own layout a workbook is a return by itself, and the
-        CSV and Parquet files of one folder are one return.
+        CSV and Parquet files of one folder are one return. None where the mapping names a database.
     organisation
         Its limit of unusable rows decides what is refused.
     mapping
@@ -59,13 +59,16 @@ def check(
     Raises
     ------
     SourceError
-        If a file cannot be read at all.
+        If a file or database cannot be read at all.
     SnapshotRefused
         If nothing of a period can be used; ``data["findings"]`` has the findings of all periods.
     """
-    native = mapping is None
-    layout = native_mapping() if mapping is None else mapping
-    filed, passed_over = gather(paths, mapping=layout, native=native)
+    native = mapping is None or mapping.database is not None
+    layout = native_mapping() if mapping is None else database_mapping(mapping) if native else mapping
+    if layout.database is None:
+        filed, passed_over = gather(paths, mapping=layout, native=native)
+    else:
+        filed, passed_over = [draw(layout.database, name=layout.name, period=period)], []
     shelf = Shelf(layout, native)
     wanted = [
         each for each in filed if period is None or each.status_date is None or month_of(each.status_date) == period

@@ -76,7 +76,15 @@ class Layout:
         return " ".join(plain_text(self.grid.rows[self.header][column]).split())
 
     def place(self, record: int, *, column: int | None = None) -> Place:
-        """Return where a record or one of its cells stands in the file as it is."""
+        """Return where a record or one of its cells stands in the file as it is.
+
+        A row of a database is known by its number in the order of its key, and a cell by its column and that key.
+        """
+        if self.grid.keys is not None:
+            of = f" of {self.grid.keys[record - 1]}" if record > self.header else ""
+            return Place(
+                self.grid.file, self.grid.sheet, record, "" if column is None else self.header_text(column) + of
+            )
         if column is None:
             row = 0 if self.turned else record + 1
             return Place(self.grid.file, self.grid.sheet, row)
@@ -84,7 +92,9 @@ class Layout:
         return Place(self.grid.file, self.grid.sheet, at[0] + 1, cell_name(at[0], column=at[1]))
 
     def source_ref(self, record: int) -> str:
-        """Return file, sheet and row of a record, for people and for the audit trail."""
+        """Return file, sheet and row of a record, for people and for the audit trail; of a database table and key."""
+        if self.grid.keys is not None:
+            return f"{self.grid.file}/{self.grid.sheet}#{self.grid.keys[record - 1]}"
         sheet = f", sheet {self.grid.sheet}" if self.grid.sheet else ""
         line = f"column {column_letters(record)}" if self.turned else f"row {record + 1}"
         return f"{self.grid.file}{sheet}, {line}"

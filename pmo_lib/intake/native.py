@@ -46,6 +46,15 @@ def native_mapping() -> Mapping:
     )
 
 
+def database_mapping(mapping: Mapping) -> Mapping:
+    """Return the mapping of a database, its tables spoken of as those of our own layout.
+
+    Values are read as in our own workbooks, unless the mapping has formats of its own.
+    """
+    own = {name: getattr(mapping, name) for name in mapping.model_fields_set}
+    return native_mapping().model_copy(update=own)
+
+
 def _sheet(table: Table) -> Sheet:
     columns = [column for column in table.columns if column.name != WRITTEN_BY_INTAKE]
     return Sheet(

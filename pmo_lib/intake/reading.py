@@ -19,7 +19,7 @@ from pmo_lib.sources.grid import is_blank
 from pmo_lib.sources.read import read_grids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pmo_lib.contracts.findings import Finding
     from pmo_lib.intake.drafts import Sheaf
@@ -84,7 +84,7 @@ class Shelf:
         """
         read = Read(filed)
         source = filed.source
-        for grid in read_grids(source.path, encodings=filed.encodings, delimiter=self.mapping.files.delimiter):
+        for grid in self._grids(filed):
             named = replace(grid, file=source.name)
             sheet = grid.sheet or (source.path.stem if self.native else "")
             plan = next((plan for plan in self._plans if _matches(plan.sheet.match, name=sheet)), None)
@@ -95,6 +95,11 @@ class Shelf:
         if self.native:
             read.findings.extend(_examples(read))
         return read
+
+    def _grids(self, filed: Filed) -> Sequence[Grid]:
+        if filed.grids is not None:
+            return filed.grids
+        return read_grids(filed.source.path, encodings=filed.encodings, delimiter=self.mapping.files.delimiter)
 
     def _read_sheet(self, read: Read, *, grid: Grid, plan: Plan) -> None:
         filed = read.filed

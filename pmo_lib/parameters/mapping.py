@@ -8,6 +8,7 @@ A mapping reads top down as the files are read::
     portfolios names of portfolios and the unit above them, where the data only has codes
     lineage    portfolios that were renamed, split or merged, and since when
     checks     figures that the source computed itself, to be computed again
+    database   instead of files, formats and sheets: the tables or queries of a database that has our columns
 
 A text may hold ``{variables}``: the named groups of the file pattern and whatever ``set`` adds to them.
 """
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.parameters.models import Identifier, Model
+from pmo_lib.parameters.models import Identifier, Model, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -325,17 +326,59 @@ class Succession(Model):
     effective_on: IsoDay
 
 
+class Selection(Shorthand):
+    """Where the rows of one contract table stand in a database."""
+
+    table: str | None = Field(None, description="Table or view whose columns are named as in the contract")
+    query: str | None = Field(None, description="One SELECT that names them so; :period is the month that is asked for")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Selection:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("the rows have no origin or two: give either table or query")
+        query = (self.query or "select").strip()
+        if not re.match(r"(select|with|values)\b", query, re.IGNORECASE) or ";" in query.removesuffix(";"):
+            raise ValueError("is not one query that only reads: begin it with SELECT, WITH or VALUES, and write no ';'")
+        return self
+
+
+class Database(Model):
+    """A database whose tables or queries are the contract tables; it is only read, in one transaction."""
+
+    connection: Reference = Field(
+        description="env:NAME: the variable that holds the address, postgresql://… or sqlite:///…; never itself"
+    )
+    timeout_seconds: int = Field(60, ge=1, le=3600, description="Longest time to connect, and of a single query")
+    tables: dict[TableName, Selection] = Field(min_length=1, description="Contract table → table, or query")
+
+    @model_validator(mode="after")
+    def _is_returned(self) -> Database:
+        if "states" in self.tables:
+            raise ValueError("states is written by intake: write withheld or not set into the cell of its table")
+        return self
+
+
 class Mapping(Model):
-    """A foreign layout and the way from it to the contract tables."""
+    """A foreign layout, or a database, and the way from it to the contract tables."""
 
     name: Identifier
     description: str = ""
     files: Files = Files()
     formats: Formats = Formats()
-    sheets: tuple[Sheet, ...] = Field(min_length=1)
+    sheets: tuple[Sheet, ...] = ()
+    database: Database | None = Field(None, description="None: files")
     other_sheets: tuple[Pattern, ...] = Field((), description="Names of sheets that hold no returns")
     portfolios: Portfolios | None = Field(None, description="None: the source has a table of its own")
     lineage: tuple[Succession, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_kind_of_source(self) -> Mapping:
+        beside = sorted({"files", "sheets", "other_sheets"} & self.model_fields_set)
+        if self.database is None and not self.sheets:
+            raise ValueError("it reads nothing: give sheets, or a database")
+        if self.database is not None and beside:
+            raise ValueError(f"a database has no {' and no '.join(beside)}: rename columns in a query, with AS")
+        return self
 
     @model_validator(mode="after")
     def _value_maps_exist(self) -> Mapping:

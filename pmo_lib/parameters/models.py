@@ -11,8 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 PERIOD_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 
+# What must not stand in a file stands in the environment, and the file names the variable.
+REFERENCE_PATTERN = r"^env:[A-Za-z_][A-Za-z0-9_]*$"
+
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 PeriodText = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
+Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=0)]
 

@@ -14,7 +14,7 @@ MOST_CELLS = 20_000_000
 
 @dataclass(frozen=True)
 class Grid:
-    """One sheet, or the one table of a text or Parquet file.
+    """One sheet, the one table of a text or Parquet file, or one table of a database.
 
     Attributes
     ----------
@@ -26,12 +26,15 @@ class Grid:
     faults
         ``(row, column)`` (both from 0) → what the program that wrote the file says instead of a value (``#N/A``), or
         ``"formula without a value"``.
+    keys
+        In a database, the names of the rows below the header, each once; None where rows are known by their number.
     """
 
     file: str
     sheet: str
     rows: list[list[Raw]]
     faults: dict[tuple[int, int], str] = field(default_factory=dict)
+    keys: tuple[str, ...] | None = None
 
     @property
     def width(self) -> int:
