@@ -18,7 +18,7 @@ from IPython.display import display
 from markupsafe import Markup
 
 from pmo_lib.errors import ParameterError, ReportError
-from pmo_lib.parameters.load import find_root, load_reports, settings_for
+from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
 from pmo_lib.results import Results, collect, glue, owed_reports, published, read_failures
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot
 from pmo_lib.theme import counted, day, money, month, number, share
@@ -37,13 +37,14 @@ CHART_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL
 
 
 class Parameters(TypedDict, total=False):
-    """What a report is about; the same names stand in every notebook's first cell."""
+    """What a report is about; the same names stand in every notebook's first cell. ``section``: begun for it alone."""
 
     organisation: Required[str]
     period: Required[str]
     portfolio: str
     snapshot: str
     overrides: Mapping[str, str]
+    section: str
 
 
 def outputs_root() -> Path:
@@ -63,6 +64,7 @@ class Book:
     folder: Path
     shown: list[str] = field(default_factory=list)
     figures_made: int = 0
+    sections: list[str] = field(default_factory=list)
 
     @property
     def period(self) -> str:
@@ -141,6 +143,31 @@ class Book:
                 other = row["to_id"] if row["from_id"] == self.portfolio else row["from_id"]
                 moved.setdefault(str(other), set()).add(str(row["project_id"]))
         return moved
+
+    def section(self, name: str) -> None:
+        """Tell the report that a section of this portfolio follows: its exhibits are to be shown as well.
+
+        Raises
+        ------
+        ParameterError
+            If the portfolio's file has no such section for this report, or an exhibit has an id that is taken.
+        """
+        place = f"parameters/{self.settings.id}/portfolios/{self.portfolio}.yml, sections"
+        own = load_sections(find_root(), org=self.settings.id, portfolio=self.portfolio, report=self.report.name)
+        section = next((each for each in own if each.name == name), None)
+        if section is None:
+            known = ", ".join(each.name for each in own) or "none"
+            raise ParameterError(
+                f"{place}: there is no section {name!r} of {self.report.name}; there are: {known}",
+                fix="add its entry, or name another portfolio",
+            )
+        taken = [exhibit.id for exhibit in self.report.exhibits]
+        if again := [exhibit.id for exhibit in section.exhibits if exhibit.id in taken]:
+            raise ParameterError(
+                f"{place}, {name}: the report has an exhibit {again[0]!r} already", fix="give it an id of its own"
+            )
+        self.report = self.report.model_copy(update={"exhibits": (*self.report.exhibits, *section.exhibits)})
+        self.sections.append(name)
 
     @cached_property
     def findings(self) -> pd.DataFrame:
@@ -259,7 +286,7 @@ class Book:
                 f"exhibits not shown: {', '.join(forgotten)}", fix="show each, even if it is missing", stage="notebook"
             )
         glue(self.identity, figures=figures, tables=tables)
-        note = {"figures_made": self.figures_made, "exhibits": self.shown}
+        note = {"figures_made": self.figures_made, "exhibits": self.shown, "sections": self.sections}
         _html(Markup('<p class="published">{}</p>').format(
             f"Published {counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')} to the roll-up."
         ), extra={PUBLISHED: note})  # fmt: skip
@@ -304,6 +331,8 @@ def begin(report: str, **parameters: Unpack[Parameters]) -> Book:
         )
     book = Book(reports.named(report), portfolio, reports, settings, snapshot, folder)
     _html(_head(book), extra={ECHO: book.identity})
+    if parameters.get("section"):
+        book.section(parameters["section"])
     return book
 
 

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from pmo_lib.engine import execute
 from pmo_lib.errors import ParameterError, PmoError, ReportError
 from pmo_lib.extracts import extract
-from pmo_lib.parameters.load import find_root, load_reports, settings_for
+from pmo_lib.parameters.load import find_root, load_portfolios, load_reports, load_sections, settings_for
 from pmo_lib.render import gate, render, without_paths, write_assets
 from pmo_lib.report import PUBLISHED
 from pmo_lib.results import STATE_FILE, from_notebook, owed_reports, published, read_failures
+from pmo_lib.sections import composed
 from pmo_lib.site import write_index
 from pmo_lib.snapshots import Archive, Snapshot, canonical_json, open_snapshot
 from pmo_lib.store import digest_of, inside, write_atomically
@@ -133,6 +134,7 @@ def plan(request: Request, *, root: Path, snapshot: Snapshot) -> tuple[list[tupl
         *_unknown(request.reports, known=reports.names, noun="report"),
         *_unknown(request.portfolios, known=snapshot.portfolios, noun="portfolio"),
         *_bad_settings(request, root=root, portfolios=snapshot.portfolios),
+        *_lost_sections(request, root=root, known=reports.names),
     ]
     if problems:
         raise ParameterError("; ".join(problems), fix="mend these and run again: nothing was run", problems=problems)
@@ -174,6 +176,17 @@ def _bad_settings(request: Request, *, root: Path, portfolios: Iterable[str]) ->
     return list(dict.fromkeys(problems))
 
 
+def _lost_sections(request: Request, *, root: Path, known: Iterable[str]) -> list[str]:
+    """Return the sections of reports that there are not: no run would ever show them."""
+    portfolios = load_portfolios(root, org=request.organisation).values()
+    return [
+        f"portfolio {portfolio.id}, section {section.name}: {problem}"
+        for portfolio in portfolios
+        for section in portfolio.sections
+        for problem in _unknown([section.report], known=known, noun="report")
+    ]
+
+
 def _job(request: Request, *, one: tuple[str, str], places: tuple[Path, Path, Path], snapshot: Snapshot) -> Job:
     portfolio, report = one
     parameters = {
@@ -199,12 +212,15 @@ def make(job: Job) -> tuple[Path, Path]:
     os.environ |= {"PMO_ROOT": str(job.root), "PMO_OUTPUTS": str(job.outputs)}
     target = job.staging.joinpath(*job.place)
     target.parent.mkdir(parents=True, exist_ok=True)
-    source = job.root / "notebooks" / f"{job.report}.ipynb"
+    source, sections = _source(job)
     notebook = execute(source, parameters=job.parameters, output_path=target.with_suffix(".ipynb"), engine=job.engine)
     page = render(notebook, assets="../assets" if job.portfolio else "assets")
     document = from_notebook(notebook)
     asked = {key: value for key, value in job.parameters.items() if key != "overrides"} | {"report": job.report}
-    gate(notebook, page=page, parameters=asked, figures_made=_figures_made(notebook))
+    note = _note(notebook)
+    gate(notebook, page=page, parameters=asked, figures_made=note.get("figures_made", 0))
+    if lost := [name for name in sections if name not in note.get("sections", ())]:
+        raise ReportError(f"the page lacks the section {', '.join(lost)}", fix="run it by hand", stage="gate")
     content = page.encode()
     write_atomically(target.with_suffix(".html"), content=content)
     results = canonical_json({**document, "page_sha256": digest_of(content)})
@@ -212,10 +228,24 @@ def make(job: Job) -> tuple[Path, Path]:
     return target.with_suffix(".html"), target.with_suffix(".json")
 
 
-def _figures_made(notebook: Any) -> int:
+def _source(job: Job) -> tuple[Path, list[str]]:
+    """Return the notebook to execute, a staged copy where the portfolio has sections of its own, and their names."""
+    source = job.root / "notebooks" / f"{job.report}.ipynb"
+    organisation = str(job.parameters["organisation"])
+    sections = load_sections(job.root, org=organisation, portfolio=job.portfolio, report=job.report)
+    if not sections:
+        return source, []
+    copy = job.staging / job.portfolio / "composed" / source.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(composed(source, sections=sections))
+    return copy, [section.name for section in sections]
+
+
+def _note(notebook: Any) -> dict[str, Any]:
+    """Return what the report said when it published; empty if it did not."""
     notes = [output["data"][PUBLISHED] for cell in notebook.cells for output in cell.get("outputs", ())
              if PUBLISHED in output.get("data", {})]  # fmt: skip
-    return int(notes[-1]["figures_made"]) if notes else 0
+    return dict(notes[-1]) if notes else {}
 
 
 def _settle(outcome: Outcome, *, folder: Path) -> Done:

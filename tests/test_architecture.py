@@ -30,7 +30,7 @@ RANKS = (
     ("parameters",),
     ("metrics",),
     ("sources", "snapshots", "archive", "results", "extracts", "figures", "tables", "workbooks", "sentences"),
-    ("report", "intake", "workers", "kernel"),
+    ("report", "intake", "workers", "kernel", "sections"),
     ("render", "engine", "site", "demo"),
     ("runner",),
     ("audit",),

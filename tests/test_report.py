@@ -178,7 +178,7 @@ class TestShow:
         outputs = shown(
             book, lambda b: b.show("ratings", pd.DataFrame()), lambda b: b.publish(figures=FIGURES, tables={})
         )
-        assert outputs[-1][PUBLISHED] == {"figures_made": 0, "exhibits": ["risks", "ratings"]}
+        assert outputs[-1][PUBLISHED] == {"figures_made": 0, "exhibits": ["risks", "ratings"], "sections": []}
 
     def test_tiles_say_why_a_figure_is_missing(self) -> None:
         """A tile shows the value with its unit, or n/a with the reason; data is escaped."""

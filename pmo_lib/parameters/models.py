@@ -113,17 +113,6 @@ class Organisation(Model):
     risk: RiskRules = RiskRules()
 
 
-class Portfolio(Model):
-    """What differs for one portfolio; everything else is the organisation's."""
-
-    id: Identifier
-    name: str | None = None
-    parent_id: Identifier | None = None
-    owner: str | None = None
-    thresholds: dict[str, float] = Field(default_factory=dict, description="Only the limits that differ")
-    risk: dict[str, float | str] = Field(default_factory=dict, description="Only the rules that differ")
-
-
 class Exhibit(Model):
     """One exhibit of a report: what its caption states, and what to say where it cannot be shown."""
 
@@ -135,6 +124,27 @@ class Exhibit(Model):
         "Nothing to show: the data is there and holds no such case.",
         description="Said when empty",
     )
+
+
+class Section(Model):
+    """A section that a portfolio adds to a report."""
+
+    name: Identifier = Field(description="Its notebook: notebooks/sections/<name>.ipynb")
+    report: Identifier = Field(description="Report that it stands in")
+    slot: str = Field(description="Id of the cell of the report's notebook after which it stands")
+    exhibits: tuple[Exhibit, ...] = Field(min_length=1, description="What it shows, in order")
+
+
+class Portfolio(Model):
+    """What differs for one portfolio; everything else is the organisation's."""
+
+    id: Identifier
+    name: str | None = None
+    parent_id: Identifier | None = None
+    owner: str | None = None
+    thresholds: dict[str, float] = Field(default_factory=dict, description="Only the limits that differ")
+    risk: dict[str, float | str] = Field(default_factory=dict, description="Only the rules that differ")
+    sections: tuple[Section, ...] = Field((), description="Sections of its own in a report")
 
 
 class Report(Model):
