@@ -28,6 +28,8 @@ class Grid:
         ``"formula without a value"``.
     keys
         In a database, the names of the rows below the header, each once; None where rows are known by their number.
+    has_types
+        Whether the format tells a number from a text that looks like one.
     """
 
     file: str
@@ -35,6 +37,7 @@ class Grid:
     rows: list[list[Raw]]
     faults: dict[tuple[int, int], str] = field(default_factory=dict)
     keys: tuple[str, ...] | None = None
+    has_types: bool = False
 
     @property
     def width(self) -> int:
@@ -44,7 +47,8 @@ class Grid:
     def turned(self) -> Grid:
         """Return the grid with rows and columns exchanged."""
         rows = [list(column) for column in zip(*self.rows, strict=True)]
-        return Grid(self.file, self.sheet, rows, {(column, row): fault for (row, column), fault in self.faults.items()})
+        faults = {(column, row): fault for (row, column), fault in self.faults.items()}
+        return Grid(self.file, self.sheet, rows, faults, has_types=self.has_types)
 
 
 def padded(rows: list[list[Raw]]) -> list[list[Raw]]:
