@@ -423,9 +423,13 @@ def test_all_tables_show_one_moment(write: Callable[[str], None]) -> None:
 
 def test_nothing_can_be_written(write: Callable[[str], None]) -> None:
     """A query that slips a change past the mapping is refused by the database itself, and nothing is changed."""
+    if os.environ[ADDRESS].startswith("postgresql"):  # a function may do what a SELECT may not
+        write("CREATE FUNCTION wipe() RETURNS integer LANGUAGE sql AS 'DELETE FROM status; SELECT 1'")
+        with pytest.raises(SourceError, match="cannot execute DELETE in a read-only transaction"):
+            one_table("SELECT wipe()")
     for statement in ("DELETE FROM status", "CREATE TABLE mine (a integer)"):
         sly = database().tables["status"].model_copy(update={"table": None, "query": statement})
-        with pytest.raises(SourceError, match=r"db:house/status: the query fails|db:house/status: .*"):
+        with pytest.raises(SourceError, match="db:house/status: the query fails"):
             read_database(database().model_copy(update={"tables": {"status": sly}}), name="house")
     _, (grid,) = read_database(database(status="status"), name="house")
     assert len(grid.rows) == 3
