@@ -245,6 +245,8 @@ class Book:
         if exhibit in self.shown:
             raise ReportError(f"exhibit {exhibit!r} is shown twice", fix="show each exhibit once", stage="notebook")
         self.shown.append(exhibit)
+        if spec.question:
+            _html(Markup("<h3>{}</h3>").format(spec.question))
         missing = metric.empty
         note = {
             "exhibit": exhibit,

@@ -16,7 +16,8 @@ from pmo_lib.metrics.accounts import accounts
 from pmo_lib.metrics.bridge import FIRST, STEP_COLUMNS, bridge_steps, largest_and_others, summed
 from pmo_lib.metrics.finance import headline, opening
 from pmo_lib.metrics.fiscal import View
-from pmo_lib.metrics.outlook import levels, phased, run_rates
+from pmo_lib.metrics.outlook import Year, levels
+from pmo_lib.parameters.models import Thresholds
 
 THEN, NOW = "2024-03", "2025-03"
 VIEW = View("ROADS", NOW, THEN, 4)
@@ -61,7 +62,7 @@ def test_bridge_by_hand() -> None:
     assert [tuple(row) for row in steps[["step", "amount", "projects", "valued"]].itertuples(index=False)] == [
         ("before", 187, 6, 4),
         ("left", -50, 1, 1),
-        ("withheld or range", -30, 1, 1),
+        ("no figure given", -30, 1, 1),
         ("re-based", 20, 1, 1),
         ("newly published", 9, 1, 1),
         ("joined", 40, 1, 1),
@@ -90,7 +91,7 @@ def test_a_move_into_silence() -> None:
     then, now = [at("P", 100, portfolio_id="RAIL")], [at("P", None)]
     both = [costs(then, now, view=View(unit, NOW, THEN, 4)) for unit in ("RAIL", "ROADS")]
     assert amounts_of(summed(both)) == {
-        "before": 100, "moved out": -100, "withheld or range": -100, "moved in": 100, "now": 0,
+        "before": 100, "moved out": -100, "no figure given": -100, "moved in": 100, "now": 0,
     }  # fmt: skip
 
 
@@ -336,18 +337,11 @@ def test_disclosure_by_state() -> None:
 
 def figures_of(rows: Rows, projects: Rows, *, view: View) -> pd.DataFrame:
     """Return the published figures of a report."""
-    tables = {"projects": history("projects", projects), "states": history("states", [])}
+    known = {"projects": history("projects", projects), "states": history("states", []), "view": view}
     book = finance(rows)
-    found = levels(accounts(book, programmes=current("programmes", []), view=view, **tables))
-    curve = phased(accounts(book, programmes=current("programmes", []), view=view, **tables))
-    years = cost.by_year(book, view=view, **tables)
-    return headline(
-        found,
-        rates=run_rates(found, phased=curve),
-        in_year=cost.in_year(years, projects=tables["projects"], view=view, tolerance=0.05),
-        underspends=cost.underspends(years, projects=tables["projects"], view=view, flag=0.2),
-        whole_life=cost.whole_life(tables["projects"], states=tables["states"], view=view),
-    ).set_index("name")
+    year = Year(accounts(book, programmes=current("programmes", []), **known))
+    years = cost.Years(book, limits=Thresholds(), **known)
+    return headline(year, years=years, lives=cost.Lives(**known)).set_index("name")
 
 
 def test_headline_figures() -> None:
@@ -363,7 +357,7 @@ def test_headline_figures() -> None:
     assert list(found.index)[:5] == ["outlook", "budget", "variance", "movement", "in_year_variance_share"]
     assert (values["outlook"], values["variance"], values["spent"]) == (138 + 120, -18, 132)
     assert (values["whole_life_cost_before"], values["whole_life_cost"]) == (30, 15)
-    assert (values["whole_life_re_based"], values["whole_life_withheld_or_range"]) == (5, -20)
+    assert (values["whole_life_re_based"], values["whole_life_no_figure_given"]) == (5, -20)
     assert values["in_year_variance_share"] == pytest.approx(18 / 240)
     assert found["reason"][values.isna()].ne("").all()
     assert found["reason"][values.notna()].isna().all()

@@ -228,12 +228,12 @@ def test_the_last_version_of_each_month_counts() -> None:
 
 
 def test_rows_of_other_years_and_measures_stay_out() -> None:
-    """Last year's actual, next year's forecast and transfers are no part of this year's outlook."""
+    """Last year's actual, next year's forecast and capitalisation are no part of this year's outlook."""
     rows = monthly("A")
     others = [
         {"project_id": "A", "measure": "actual", "period": "2026-03", "period_kind": "year", "amount": 500},
         {"project_id": "A", "measure": "forecast", "period": "2028-03", "period_kind": "year", "amount": 900},
-        row("A", "transfer", 20, counterparty="B"),
+        row("A", "capitalisation", 20),
     ]
     pd.testing.assert_series_equal(total([*rows, *others])[MONEY], total(rows)[MONEY])
 

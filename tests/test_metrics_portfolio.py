@@ -421,7 +421,7 @@ def test_a_dissolved_portfolio_has_not_taken_its_money_along() -> None:
     absent = facts.without_report(REORGANISED, batch=OWED, period=NOW, since=BEFORE)
     steps = portfolio.cost_bridge(costs, absent=absent).set_index("step")["amount"]
     assert steps.to_dict() == {
-        "before": 184.0, "left": -9.0 - 5.0, "moved out": -140.0, "withheld or range": -40.0 - 20.0, "re-based": 30.0,
+        "before": 184.0, "left": -9.0 - 5.0, "moved out": -140.0, "no figure given": -40.0 - 20.0, "re-based": 30.0,
         "newly published": 7.0, "moved in": 140.0, "joined": 3.0, "unchanged": 0.0, "now": 150.0,
     }  # fmt: skip
 
@@ -648,7 +648,7 @@ def test_every_figure_has_one_name_and_a_value_or_a_reason() -> None:
     expected = {
         "projects": 5, "portfolios_complete": 3, "reports_owed": 9, "reports_published": 9, "reports_failed": 0,
         "whole_life_cost": 186.05, "whole_life_costs_known": 4, "whole_life_cost_re_based": 10.3,
-        "whole_life_cost_withheld_or_range": -20.2, "whole_life_cost_newly_published": 5.55, "in_year_plan": 84.0,
+        "whole_life_cost_no_figure_given": -20.2, "whole_life_cost_newly_published": 5.55, "in_year_plan": 84.0,
         "in_year_variance": -9.0, "sro_amber": 5, "sro_rated": 5, "sro_red_share": 0.0, "risks_open": 4,
         "exposure_net": 27.5, "exposure_opportunities": -5.0, "costs_published_share": 1.0, "projects_moved": 0,
     }  # fmt: skip

@@ -41,18 +41,17 @@ CAUSE_COLOURS = {
     "left": HOLD,
     "no report now": HOLD,
     "moved out": HOLD,
-    "withheld or range": SERIES[3],
+    "succeeded by another": HOLD,
+    "withheld": SERIES[3],
+    "range only": SERIES[3],
+    "not returned": SERIES[3],
+    "no figure given": SERIES[3],
     "newly published": SERIES[3],
     "moved in": HOLD,
+    "successor of another": HOLD,
     "joined": HOLD,
 }
-CAUSE_WORDS = {
-    "before": "Before",
-    "now": "Now",
-    "withheld or range": "no single figure any more",
-    "newly published": "newly published",
-    "re-based": "re-based",
-}
+CAUSE_WORDS = {"before": "Before", "now": "Now", "plan": "Plan", "outlook": "Outlook"}
 STATE_COLOURS = {
     "published": ACCENT,
     "range": SERIES[5],
@@ -224,7 +223,7 @@ def runs_bars(in_year: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
 
 
-def underspends_bars(underspends: pd.DataFrame) -> go.Figure:
+def under_bars(underspends: pd.DataFrame) -> go.Figure:
     """Count large underspends by fiscal year and by what became of the end date; see ``metrics.cost.underspends``."""
     kinds = underspends["kept"].map({True: "end date kept or advanced", False: "end date moved later"})
     kinds = kinds.astype("object").where(kinds.notna(), "end date not known")
@@ -236,7 +235,7 @@ def underspends_bars(underspends: pd.DataFrame) -> go.Figure:
     return _stack(counts, looks=looks, names=names, head=head, axis="projects")
 
 
-def disclosure_bars(trend: pd.DataFrame) -> go.Figure:
+def trend_bars(trend: pd.DataFrame) -> go.Figure:
     """Draw the share of projects by how their whole-life cost is published; see ``metrics.cost.disclosure_trend``."""
     shares = trend[list(STATE_COLOURS)].div(trend["projects"], axis="index").mul(100).rename(columns=STATE_WORDS)
     looks = {STATE_WORDS.get(state, state): colour for state, colour in STATE_COLOURS.items()}

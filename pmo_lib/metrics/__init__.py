@@ -3,5 +3,5 @@
 Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk`` < ``fiscal``, ``ratings``,
 ``schedule``, ``baselines``, ``milestones``, ``quality``, ``bridge``, ``exposure``, ``attention`` < ``ledger``,
 ``facts``, ``health``, ``coverage``, ``risk_summary`` < ``accounts``, ``hierarchy``, ``structure``, ``portfolio`` <
-``outlook``, ``cost``, ``finance``, ``headline``.
+``outlook``, ``cost``, ``headline`` < ``finance``, ``hygiene``, ``contingency``, ``followup``.
 """

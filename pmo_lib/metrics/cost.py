@@ -6,12 +6,14 @@ the UK's Government Major Projects Portfolio defines its in-year variance.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pmo_lib.metrics.accounts import outlooks
-from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge
+from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge, bridge_steps
 from pmo_lib.metrics.fiscal import FiscalYear
 from pmo_lib.metrics.money import major_units, minor_units, one_base
 from pmo_lib.metrics.movement import paired, reasons
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pmo_lib.metrics.fiscal import View
+    from pmo_lib.parameters.models import Thresholds
 
 WHOLE_LIFE = ("whole_life_cost_forecast", "whole_life_cost_baseline")
 FINISH = ("finish_forecast_on", "finish_baseline_on")
@@ -42,6 +45,67 @@ PLAN_IS_ZERO, NO_FINANCE = "the plan is 0: no share of it", "no finance returned
 NOT_THERE_BEFORE = "not in the report of the year before"
 # A share of exactly 20 % counts as 20 %, however its quotient was rounded.
 ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Years:
+    """Spending against plan over the fiscal years: ``finance``, ``projects`` and ``states`` are histories."""
+
+    finance: pd.DataFrame
+    projects: pd.DataFrame
+    states: pd.DataFrame
+    view: View
+    limits: Thresholds
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """As :func:`by_year`."""
+        return by_year(self.finance, projects=self.projects, states=self.states, view=self.view)
+
+    @property
+    def totals(self) -> pd.DataFrame:
+        """As :func:`years`."""
+        return years(self.rows, projects=self.projects, view=self.view)
+
+    @cached_property
+    def this_year(self) -> pd.DataFrame:
+        """As :func:`in_year`."""
+        tolerance = self.limits.in_year_tolerance
+        return in_year(self.rows, projects=self.projects, view=self.view, tolerance=tolerance)
+
+    @cached_property
+    def under(self) -> pd.DataFrame:
+        """As :func:`underspends`."""
+        return underspends(self.rows, projects=self.projects, view=self.view, flag=self.limits.underspend_flag)
+
+
+@dataclass(frozen=True, eq=False)
+class Lives:
+    """Whole-life costs: ``projects`` and ``states`` are histories."""
+
+    projects: pd.DataFrame
+    states: pd.DataFrame
+    view: View
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """As :func:`whole_life`."""
+        return whole_life(self.projects, states=self.states, view=self.view)
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.bridge.bridge_steps`."""
+        return bridge_steps(self.rows)
+
+    @property
+    def disclosure(self) -> pd.DataFrame:
+        """As :func:`disclosure`."""
+        return disclosure(self.projects, states=self.states, view=self.view)
+
+    @property
+    def trend(self) -> pd.DataFrame:
+        """As :func:`disclosure_trend`."""
+        return disclosure_trend(self.projects, states=self.states, view=self.view)
 
 
 def stated_column(projects: pd.DataFrame, *, candidates: Sequence[str]) -> str:
@@ -71,8 +135,10 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
     ReportError
         If currencies or price bases are mixed among the costs that enter.
     """
-    now = view.between.now(projects_history)
-    entering = pd.concat([now, view.between.before(projects_history)])
+    stated = projects_history[projects_history["period"].isin([view.since, view.period])]
+    history = view.converted(stated, columns=WHOLE_LIFE)
+    now = view.between.now(history)
+    entering = pd.concat([now, view.between.before(history)])
     column = stated_column(entering, candidates=WHOLE_LIFE)
     if view.since is None:
         pairs = now[["project_id", "name"]].assign(
@@ -80,7 +146,7 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
         )
         pairs = pairs.astype({"before": "float64"}).reset_index(drop=True)
     else:
-        pairs = paired(projects_history, column=column, between=view.between)
+        pairs = paired(history, column=column, between=view.between)
     valued = entering[entering[column].notna() & entering["project_id"].isin(pairs["project_id"])]
     what = f"whole-life cost of {view.portfolio_id}"
     base = one_base(valued, column="price_base", what=what)
@@ -89,6 +155,7 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
         pairs,
         reasons=why[~why.index.duplicated()],
         currency=one_base(valued, column="currency", what=what),
+        reorganised=view.reorganised,
     )
     sources = entering.drop_duplicates("project_id").set_index("project_id")["source_ref"]
     text = pd.Series("", index=rows.index, dtype="str")
@@ -113,7 +180,8 @@ def outlook_movement(
         If currencies are mixed.
     """
     returns = {month: view.year.end for month in (view.since, view.period) if month}
-    rows = outlooks(finance_history, projects=projects, states=states, returns=returns)
+    stated = view.converted(finance_history, columns=["amount"])
+    rows = outlooks(stated, projects=projects, states=states, returns=returns)
     earlier = rows["period"].eq(view.since or "") & rows["outlook"].notna()
     if not earlier.any():
         return pd.DataFrame(columns=BRIDGE_COLUMNS)
@@ -128,7 +196,7 @@ def outlook_movement(
     known = history[history["outlook"].notna() & history["project_id"].isin(pairs["project_id"])]
     currency = one_base(known, column="currency", what=f"the outlook of {view.portfolio_id}")
     now = view.between.now(history).drop_duplicates("project_id").set_index("project_id")["outlook_reason"]
-    return bridge(pairs, reasons=now.fillna(NO_FINANCE), currency=currency)
+    return bridge(pairs, reasons=now.fillna(NO_FINANCE), currency=currency, reorganised=view.reorganised)
 
 
 def by_year(finance_history: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -142,7 +210,8 @@ def by_year(finance_history: pd.DataFrame, *, projects: pd.DataFrame, states: pd
     periods = sorted({str(period) for period in projects["period"] if period <= view.period})
     last = {FiscalYear.of(period, start_month=view.start_month).end: period for period in periods}
     returns = {period: end for end, period in last.items()}
-    rows = outlooks(finance_history, projects=projects, states=states, returns=returns)
+    stated = view.converted(finance_history, columns=["amount"])
+    rows = outlooks(stated, projects=projects, states=states, returns=returns)
     return rows[rows["project_id"].ne("")].reset_index(drop=True)
 
 

@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.metrics.accounts import SHOWN
-from pmo_lib.metrics.bridge import FIRST
+from pmo_lib.metrics.bridge import CAUSES, FIRST
 from pmo_lib.metrics.money import minor_units
-from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, PUBLISHED, REBASED, WITHDRAWN
+from pmo_lib.metrics.movement import LEFT, MOVED_IN, MOVED_OUT, NEVER, UNCHANGED
 from pmo_lib.theme import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pmo_lib.metrics.cost import Lives, Years
+    from pmo_lib.metrics.outlook import Year
+
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 RUN_OF_YEARS = 4
 NO_FINANCE = "no finance returned for this year"
 REASON_OF = {
-    "plan": "plan_reason", "budget": "plan_reason", "outlook": "outlook_reason", "variance": "variance_reason",
+    "plan": "plan_reason", "budget": "budget_reason", "outlook": "outlook_reason", "variance": "variance_reason",
     "previous_outlook": "previous_reason", "movement": "previous_reason", "accruals": "none_reason",
-    "commitments": "none_reason",
+    "commitments": "none_reason", "transfers": "transfers_reason", "recharges": "recharges_reason",
+    "adjustments": "adjustments_reason",
 }  # fmt: skip
 # In the order of the tiles.
 LABELS = {
@@ -37,31 +41,33 @@ OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
 
 
-def headline(
-    levels: pd.DataFrame,
-    *,
-    rates: pd.DataFrame,
-    in_year: pd.DataFrame,
-    underspends: pd.DataFrame,
-    whole_life: pd.DataFrame,
-) -> pd.DataFrame:
-    """Return the published figures, the most telling first.
+def published(year: Year, *, years: Years, lives: Lives) -> dict[str, pd.DataFrame]:
+    """Return the tables that a roll-up reads; the arguments are those of :func:`headline`."""
+    return {
+        "whole_life_cost": lives.rows, "in_year": years.this_year, "underspend": years.under,
+        "disclosure": lives.disclosure, "levels": year.levels,
+    }  # fmt: skip
+
+
+def headline(year: Year, *, years: Years, lives: Lives) -> pd.DataFrame:
+    """Return the published figures, the most telling first: sums of the published tables' columns.
 
     Parameters
     ----------
-    levels, rates
-        Results of :mod:`pmo_lib.metrics.outlook`.
-    in_year, whole_life
-        Results of :mod:`pmo_lib.metrics.cost`; sums of these tables' columns.
-    underspends
-        Of all years; those of ``in_year``'s fiscal year are counted.
+    year
+        This fiscal year.
+    years
+        Spending against plan; of the large underspends those of this fiscal year are counted.
+    lives
+        Whole-life costs.
 
     Returns
     -------
     DataFrame
         ``name, value, unit, reason, label, movement``; a null value has a reason.
     """
-    this_year = underspends[underspends["year"].isin(in_year["year"])]
+    levels, rates, in_year, whole_life = year.levels, year.rates, years.this_year, lives.rows
+    this_year = years.under[years.under["year"].isin(in_year["year"])]
     rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(this_year)]
     named = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table = pd.concat([named, rates[named.columns]], ignore_index=True) if len(rates) else named
@@ -104,7 +110,7 @@ def _whole_life(rows: pd.DataFrame) -> Iterator[Row]:
     first = rows.empty or rows["cause"].eq(FIRST).all()
     before = None if first or rows["before"].isna().all() else _sum(rows["before"])
     yield "whole_life_cost_before", before, currency, "no report before, or no figure in it"
-    for cause in (LEFT, MOVED_OUT, WITHDRAWN, REBASED, PUBLISHED, MOVED_IN, JOINED):
+    for cause in (cause for cause in CAUSES if cause not in (UNCHANGED, NEVER)):
         moved = cause in (MOVED_IN, MOVED_OUT)
         amounts = (
             rows.loc[rows["cause"].eq(cause), "moved_amount"]

@@ -99,6 +99,32 @@ class Rate(Model):
     source: str = Field(min_length=1, description="Who published it")
 
 
+class FinanceRules(Model):
+    """Limits of the tests of financial returns and of contingency; each is printed in the report that uses it."""
+
+    year_end_accrual: Share = Field(0.10, description="Month-12 accrual above this share of the year's cost is listed")
+    year_end_reversal: Share = Field(
+        0.50, description="Month 1 that takes back more than this share of the month-12 accrual is listed"
+    )
+    bunching_width: Share = Field(0.01, description="Overspend this little below the tolerance counts as just below it")
+    bunching_projects: int = Field(3, ge=2, description="As many projects just below the tolerance are listed")
+    optimism_share: Share = Field(0.10, description="A forecaster off by more than this share of the actuals is listed")
+    optimism_forecasts: int = Field(6, ge=2, description="A forecaster is judged from as many monthly forecasts on")
+    closure_grace_months: int = Field(1, ge=0, description="Actuals in more months after the closure are listed")
+    flat_months: int = Field(4, ge=2, description="The same forecast in as many months to come is listed")
+    capex_gap: Share = Field(
+        0.10, description="Capital share of the outlook off that of the budget by more than this is listed"
+    )
+    burn_amber: float = Field(1.2, gt=0, description="Share of contingency used ÷ share complete above this is amber")
+    burn_red: float = Field(1.5, gt=0, description="Share of contingency used ÷ share complete above this is red")
+
+    @model_validator(mode="after")
+    def _red_is_beyond_amber(self) -> FinanceRules:
+        if self.burn_red < self.burn_amber:
+            raise ValueError("red must not be reached before amber: raise burn_red or lower burn_amber")
+        return self
+
+
 class Organisation(Model):
     """One organisation: a workspace with its own parameters, snapshot chain and outputs."""
 
@@ -123,12 +149,16 @@ class Organisation(Model):
     )
     thresholds: Thresholds = Thresholds()
     risk: RiskRules = RiskRules()
+    finance: FinanceRules = FinanceRules()
 
 
 class Exhibit(Model):
     """One exhibit of a report: what its caption states, and what to say where it cannot be shown."""
 
     id: Identifier
+    question: str = Field(
+        "", description="Its heading, where it is not the first exhibit under a question of the notebook"
+    )
     needs: tuple[str, ...] = Field(description="Tables without which it is missing")
     caption: str = Field(description="Unit, sign rule and how to read it")
     supplier: str = Field(description="Who could supply what is missing, and where it goes")
