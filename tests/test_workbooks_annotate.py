@@ -457,3 +457,14 @@ def test_nothing_is_overwritten_and_only_workbooks_are_annotated(
 def test_the_title_tells_our_list_from_a_users(path: Path) -> None:
     """The list bears the title by which a second annotation knows it."""
     assert annotate(path)[FINDINGS_SHEET]["A1"].value == TITLE
+
+
+def test_a_cell_far_away_costs_nothing(tmp_path: Path) -> None:
+    """A sheet with one cell at the far end is annotated without the cells between, of which there are 17 billion."""
+    with xlsxwriter.Workbook(tmp_path / "r.xlsx") as book:
+        sheet = book.add_worksheet("projects")
+        sheet.write_comment("A1", "mine")
+        sheet.write_string(1_048_575, 16_383, "far")
+    copy = annotate(tmp_path / "r.xlsx", finding(cell="XFD1048576"))
+    assert "is wrong" in copy["projects"]["XFD1048576"].comment.text
+    assert copy["projects"]["A1"].comment.text == "mine"

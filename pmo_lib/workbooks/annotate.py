@@ -28,7 +28,7 @@ from pmo_lib.workbooks.listing import add_listing, remove_listing
 from pmo_lib.workbooks.remarks import FILLS, SEVERITIES, comment_of, ranked, without_remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 AUTHOR = "pmo check"
 # Always true, and nobody's but ours: the conditional formats with this formula are our marks.
 MARK_FORMULA = 'N("pmo check")=0'
+MOST_CELLS = 100  # under one mark
 COMMENT_WIDTH, COMMENT_LINE, COMMENT_SIGNS, HIGHEST = 340, 17, 52, 500  # pixels, pixels, signs in a line, pixels
 # Parts of a workbook that openpyxl leaves behind, some without a word.
 LEFT_BEHIND = {
@@ -169,7 +170,8 @@ def _anchor(sheet: Any, *, cell: str) -> str:
 
 def _comment(sheet: Any, *, cells: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Add the findings to the comments of their cells, and take away those of an earlier annotation."""
-    earlier = {cell.coordinate: cell.comment for row in sheet.iter_rows() for cell in row if cell.comment}
+    # Only the cells that exist: to iterate over rows would make all those between.
+    earlier = {cell.coordinate: cell.comment for cell in sheet._cells.values() if cell.comment}
     for name, comment in earlier.items():
         own = without_remarks(comment.text)
         if own != comment.text.rstrip():
@@ -188,14 +190,19 @@ def _mark(sheet: Any, *, cells: Mapping[str, Sequence[Mapping[str, Any]]]) -> No
     own = [(str(area.sqref), rule) for area in sheet.conditional_formatting for rule in area.rules]
     sheet.conditional_formatting = ConditionalFormattingList()
     for severity, names in marks.items():
-        if names:
-            colour = "FF" + FILLS[severity].removeprefix("#").upper()
-            look = DifferentialStyle(fill=PatternFill(bgColor=colour, fill_type="solid"))
-            sheet.conditional_formatting.add(" ".join(names), Rule("expression", dxf=look, formula=[MARK_FORMULA]))
+        colour = "FF" + FILLS[severity].removeprefix("#").upper()
+        look = DifferentialStyle(fill=PatternFill(bgColor=colour, fill_type="solid"))
+        for some in _batched(names):
+            sheet.conditional_formatting.add(" ".join(some), Rule("expression", dxf=look, formula=[MARK_FORMULA]))
     for area, rule in sorted(own, key=lambda pair: pair[1].priority):
         if rule.formula != [MARK_FORMULA]:
             rule.priority = 0  # given anew, behind ours
             sheet.conditional_formatting.add(area, rule)
+
+
+def _batched(cells: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield cells in groups: openpyxl compares each cell of a range with all others."""
+    yield from (cells[first : first + MOST_CELLS] for first in range(0, len(cells), MOST_CELLS))
 
 
 def _saved(book: Any, *, path: Path) -> bytes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_ANY_FORMULA = re.compile(rb"<f[ >]")
 # A cell with a formula and no value, as openpyxl writes it.
 _FORMULA = re.compile(r'<c r="([A-Z]+\d+)"([^>]*)>(<f\b(?:[^>]*/>|.*?</f>))<v ?/></c>', re.DOTALL)
 
@@ -32,6 +33,9 @@ def with_values(content: bytes, *, path: Path, parts: dict[str, str]) -> bytes:
     parts
         Part of the package → name of the sheet in it.
     """
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        if not any(_ANY_FORMULA.search(package.read(part)) for part in parts):
+            return content
     with warnings.catch_warnings(action="ignore"):  # told already where the workbook was read
         values = load_workbook(path, data_only=True, keep_links=False)
     mended = io.BytesIO()
@@ -41,7 +45,7 @@ def with_values(content: bytes, *, path: Path, parts: dict[str, str]) -> bytes:
     ):
         for part in package.infolist():
             data = package.read(part)
-            if part.filename in parts and b"<f" in data:
+            if part.filename in parts:
                 sheet = values[parts[part.filename]]
                 data = _filled(data.decode("utf-8"), sheet=sheet, epoch=values.epoch).encode("utf-8")
             target.writestr(part, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from openpyxl.styles import Alignment, Font, PatternFill
@@ -22,7 +23,6 @@ HEADINGS = {
     "severity": 10, "sheet": 18, "cell": 9, "table": 16, "column": 22, "what is wrong": 48, "value": 24,
     "expected": 24, "what to do": 44, "as it stands": 22, "portfolio": 14, "key": 24, "rule": 18,
 }  # fmt: skip
-HEADER_ROW = 5
 LINE, MOST_LINES = 15, 12  # points; lines of a row
 
 
@@ -45,13 +45,14 @@ def add_listing(book: Any, *, findings: Sequence[Mapping[str, Any]], told: Seque
         Sentences under the title.
     """
     sheet = book.create_sheet(_free_name(book), 0)
-    _write(sheet, row=1, texts=[TITLE], font=_font(INK, bold=True, size=14))
+    looks = _looks(sheet)
+    _write(sheet, row=1, texts=[TITLE], look=looks["title"])
     for row, sentence in enumerate((_summary(findings), *told), start=2):
-        _write(sheet, row=row, texts=[sentence], font=_font(MUTED))
-    header = max(HEADER_ROW, 3 + len(told) + 1)
-    _write(sheet, row=header, texts=list(HEADINGS), font=_font(INK, bold=True))
+        _write(sheet, row=row, texts=[sentence], look=looks["told"])
+    header = 4 + len(told)
+    _write(sheet, row=header, texts=list(HEADINGS), look=looks["heading"])
     for row, finding in enumerate(ranked(findings), start=header + 1):
-        _write_finding(sheet, row=row, finding=finding, known=book.sheetnames)
+        _write_finding(sheet, row=row, finding=finding, looks=looks)
     _lay_out(sheet, header=header, last=header + max(len(findings), 1))
     for other in book.worksheets:  # sheets that are selected together are edited together
         other.sheet_view.tabSelected = other is sheet
@@ -70,49 +71,60 @@ def _summary(findings: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(words) or "No findings: the workbook can be used as it is."
 
 
-def _write_finding(sheet: Any, *, row: int, finding: Mapping[str, Any], known: Sequence[str]) -> None:
+def _looks(sheet: Any) -> dict[str, Any]:
+    """Return the looks of the list's cells, each made once: openpyxl compares a look with all others."""
+    fonts: dict[str, dict[str, Any]] = {
+        "title": {"bold": True, "size": 14}, "told": {"color": _argb(MUTED)}, "heading": {"bold": True}, "finding": {},
+        "link": {"color": _argb(ACCENT), "underline": "single"}, **{severity: {} for severity in SEVERITIES},
+    }  # fmt: skip
+    fills = {"heading": RULE, **FILLS}
+    looks, cell = {}, sheet.cell(1, 1)
+    for name, font in fonts.items():
+        cell.font = Font(**{"name": FONT, "size": 11, "color": _argb(INK), **font})
+        cell.fill = PatternFill("solid", fgColor=_argb(fills[name])) if name in fills else PatternFill()
+        cell.alignment = Alignment(vertical="top", wrap_text=name not in ("title", "told"))
+        cell.number_format = "@"
+        looks[name] = copy(cell._style)
+    return looks
+
+
+def _write_finding(sheet: Any, *, row: int, finding: Mapping[str, Any], looks: Mapping[str, Any]) -> None:
     place = finding["cell"] or (f"row {finding['row']}" if finding["row"] else "")
     texts = [
         finding["severity"], finding["sheet"], place, finding["table"], finding["column"], finding["message"],
         finding["value"], finding["expected"], finding["fix"], DONE[finding["action"]], finding["portfolio_id"],
         finding["key"], finding["rule"],
     ]  # fmt: skip
-    _write(sheet, row=row, texts=texts, font=_font(INK))
+    _write(sheet, row=row, texts=texts, look=looks["finding"])
     lines = max(1 + len(clean(text)) // (width - 1) for text, width in zip(texts, HEADINGS.values(), strict=True))
     sheet.row_dimensions[row].height = LINE * min(lines, MOST_LINES)
-    sheet.cell(row, 1).fill = PatternFill("solid", fgColor=_argb(FILLS[finding["severity"]]))
-    if place and finding["sheet"] in known:
+    sheet.cell(row, 1)._style = copy(looks[finding["severity"]])
+    if place and finding["sheet"] in sheet.parent.sheetnames:
         _link(sheet.cell(row, 3), sheet=finding["sheet"], to=finding["cell"] or f"A{finding['row']}")
+        sheet.cell(row, 3)._style = copy(looks["link"])
 
 
 def _link(cell: Any, *, sheet: str, to: str) -> None:
     quoted = sheet.replace("'", "''")
     cell.hyperlink = Hyperlink(ref=cell.coordinate, location=f"'{quoted}'!{to}")
-    cell.font = _font(ACCENT, underline="single")
 
 
-def _write(sheet: Any, *, row: int, texts: Sequence[str], font: Any) -> None:
+def _write(sheet: Any, *, row: int, texts: Sequence[str], look: Any) -> None:
     """Write texts as texts, whatever they begin with."""
     for column, text in enumerate(texts, start=1):
         cell = sheet.cell(row, column)
         cell.value = clean(text)
-        cell.data_type, cell.number_format, cell.font = "s", "@", font
-        cell.alignment = Alignment(vertical="top", wrap_text=row > HEADER_ROW)
+        cell.data_type, cell._style = "s", copy(look)
 
 
 def _lay_out(sheet: Any, *, header: int, last: int) -> None:
     for column, (_, width) in enumerate(HEADINGS.items(), start=1):
         sheet.column_dimensions[get_column_letter(column)].width = width
-        sheet.cell(header, column).fill = PatternFill("solid", fgColor=_argb(RULE))
     sheet.freeze_panes = sheet.cell(header + 1, 1)
     sheet.auto_filter.ref = f"A{header}:{get_column_letter(len(HEADINGS))}{last}"
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
-
-
-def _font(colour: str, **more: Any) -> Any:
-    return Font(name=FONT, color=_argb(colour), **{"size": 11, **more})
 
 
 def _argb(colour: str) -> str:
