@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.mapping import Mapping
     from pmo_lib.parameters.models import Organisation
     from pmo_lib.runner import Done
+    from pmo_lib.snapshots import Snapshot
 
 SOURCE = click.argument("source", type=click.Path(exists=True, path_type=Path), required=False)
 ORG = click.option("--org", default="demo", show_default=True, help="Organisation: a folder under parameters/.")
@@ -114,6 +115,7 @@ def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, r
             f"{accounting['quarantined'].sum()} quarantined + {accounting['ignored'].sum()} ignored; "
             f"{len(findings)} findings"
         )
+        _tell_silence(snapshot)
 
 
 @commands.command()
@@ -148,6 +150,7 @@ def run(*, org: str, period: str, summary: Path | None, **wanted: Any) -> None: 
     if summary is not None:
         _write_summary(summary, done=done)
     failed = [one for one in done if one.status == "failed"]
+    _tell_silence(_snapshot(org, period=period))
     click.echo(f"{len(done) - len(failed)} of {len(done)} reports published: {_outputs() / 'index.html'}")
     if failed:
         sys.exit(1)
@@ -226,12 +229,26 @@ def _paths(source: Path | None, *, mapping: Mapping | None) -> list[Path]:
     return [source]
 
 
-def _ingest(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> list[Any]:
+def _ingest(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> list[Snapshot]:
     from pmo_lib.snapshots import Archive, take
 
     archive = Archive(_outputs() / org / "archive")
     returns = _checked(source, org=org, mapping=mapping, period=None if period == "all" else period)
     return [take(checked, archive=archive, organisation=org, reason=reason) for checked in returns]
+
+
+def _snapshot(org: str, *, period: str) -> Snapshot:
+    from pmo_lib.snapshots import Archive, open_snapshot
+
+    return open_snapshot(Archive(_outputs() / org / "archive"), period=period)
+
+
+def _tell_silence(snapshot: Snapshot) -> None:
+    """Name every portfolio that returned nothing usable, and what its pages show instead."""
+    returns = snapshot.returns
+    for row in returns[returns["known"].ne(returns["period"])].to_dict("records"):
+        instead = f"its reports show what was known in {row['known']}" if row["known"] else "nothing is known of it"
+        click.echo(f"{row['portfolio_id']} {snapshot.period}: {row['state']} ({row['reason']}); {instead}")
 
 
 def _run(*, org: str, period: str, wanted: dict[str, Any]) -> list[Done]:

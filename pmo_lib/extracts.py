@@ -85,7 +85,12 @@ FIELDS: dict[str, Field] = {
         without="Portfolios whose reports are missing from the sums, by report",
     ),
     **_fields("flag", complete="Every report below is published", agrees="The sums are equal to the minor unit"),
-    **_fields("month", period="Month of the status date", since="Month of the report that is compared with"),
+    **_fields(
+        "month",
+        as_of="Month that the page speaks of: an earlier one where it shows what was last known; empty without a page",
+        period="Month of the status date",
+        since="Month of the report that is compared with",
+    ),
     **_fields(
         "date",
         finish_before_on="Finish in the earlier report",

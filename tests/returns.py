@@ -13,7 +13,7 @@ from pmo_lib.contracts.findings import findings_table
 from pmo_lib.contracts.tables import TABLES
 
 
-@dataclass(frozen=True)
+@dataclass
 class HandMade:
     """A checked return, as snapshots take it."""
 

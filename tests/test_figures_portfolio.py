@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from pmo_lib.figures import portfolio as figures
-from pmo_lib.metrics import facts, hierarchy, portfolio
+from pmo_lib.metrics import facts, hierarchy, portfolio, standing
 from pmo_lib.parameters.models import Organisation
 from pmo_lib.sentences import portfolio as says
 from pmo_lib.tables import portfolio as tables
@@ -166,8 +166,16 @@ ROWS = facts.project_facts(
 )
 COUNCIL = Organisation(id="council", name="Council", root_unit="council")
 TREE = hierarchy.rollup(ROWS, portfolios=UNITS, batch=BATCH, settings=COUNCIL)
-COVERED = portfolio.coverage(
-    BATCH, portfolios=UNITS, costs=NOTHING, lineage=pd.DataFrame(columns=["from_id", "to_id", "project_id", "kind"])
+ARRIVALS = pd.DataFrame(
+    {"period": "2026-09", "portfolio_id": ["roads", "lost"], "state": "returned", "punctuality": "on time",
+     "days_late": -3, "known": "2026-09", "reason": ""}
+)  # fmt: skip
+COVERED = standing.with_returns(
+    portfolio.coverage(
+        BATCH, portfolios=UNITS, costs=NOTHING, lineage=pd.DataFrame(columns=["from_id", "to_id", "project_id", "kind"])
+    ),
+    arrivals=ARRIVALS,
+    last_known=pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value"]),
 )
 CONTROL = pd.DataFrame(
     [("hierarchy.csv", 3, 9, 1200, "ab" * 32)], columns=["file", "rows", "money_columns", "minor_units", "sha256"]
@@ -274,8 +282,8 @@ def test_hierarchy_has_no_column_that_nobody_filled() -> None:
 def test_coverage_opens_what_is_missing_and_folds_the_rest() -> None:
     """A portfolio without reports stands open, with stage and cause; the complete ones are one line that opens."""
     written = tables.coverage_table(COVERED).html
-    assert cells(written, row="Lost")[1:4] == [
-        "failed", "failed", "health check, financial outlook failed in the notebook: <b>boom</b>",
+    assert cells(written, row="Lost")[1:5] == [
+        "returned, on time", "failed", "failed", "health check, financial outlook failed in the notebook: <b>boom</b>",
     ]  # fmt: skip
     assert "1 portfolio with every report published" in written
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from pmo_lib import extracts
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics import bridge, facts, headline, hierarchy, movement, portfolio, structure
+from pmo_lib.metrics import bridge, facts, headline, hierarchy, movement, portfolio, standing, structure
 from pmo_lib.parameters.models import Organisation
 
 NOW, BEFORE = "2026-09", "2026-08"
@@ -604,12 +604,40 @@ def test_exposure_names_portfolios_without_a_register() -> None:
     assert portfolio.exposure_by_portfolio(silent).empty
 
 
+def returned(covered: pd.DataFrame, **unknown: str) -> pd.DataFrame:
+    """Return a coverage with its returns: all came in time but those that are only known from an earlier period."""
+    owing = covered.loc[covered["state"].ne(portfolio.ENDED), "portfolio_id"]
+    came = pd.DataFrame(
+        [(NOW, unit, "not returned" if unit in unknown else "returned", None if unit in unknown else "on time", 0,
+          unknown.get(unit, NOW), "") for unit in owing],
+        columns=["period", "portfolio_id", "state", "punctuality", "days_late", "known", "reason"],
+    )  # fmt: skip
+    nothing = pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value"])
+    return standing.with_returns(covered, arrivals=came, last_known=nothing)
+
+
+def test_what_was_not_returned_stands_beside_the_total() -> None:
+    """The last known cost of a portfolio that did not return is a figure of its own, and in no total."""
+    owed = batch(housing="not returned")
+    rows = FACTS[FACTS["portfolio_id"].ne("housing")]
+    history = TABLES["costs"].assign(period=BEFORE)
+    covered = portfolio.coverage(owed, portfolios=UNITS, costs=history, lineage=NO_LINEAGE)
+    key = headline.key_figures(tree_of(rows, owed=owed), covered=returned(covered, housing=BEFORE), since=BEFORE)
+    found = key.set_index("name")
+    assert found.loc["whole_life_cost", "value"] == pytest.approx(116.05)
+    assert found.loc["whole_life_cost_last_known", "value"] == 70.0
+    assert found.loc["whole_life_cost_last_known", "movement"].startswith("Housing, ")
+    every = headline.key_figures(TREE, covered=returned(portfolio.coverage(
+        batch(), portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)), since=BEFORE)  # fmt: skip
+    assert "whole_life_cost_last_known" not in set(every["name"])
+
+
 def test_key_figures_say_what_they_are_without() -> None:
     """A figure at the head of the page carries its n, and the portfolios that it lacks."""
     owed = batch(housing="failed")
     rows = FACTS[FACTS["portfolio_id"].ne("housing")]
     covered = portfolio.coverage(owed, portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)
-    key = headline.key_figures(tree_of(rows, owed=owed), covered=covered, since=BEFORE).set_index("name")
+    key = headline.key_figures(tree_of(rows, owed=owed), covered=returned(covered), since=BEFORE).set_index("name")
     assert key.loc["portfolios_complete", ["value", "movement"]].tolist() == [2.0, "of 3"]
     assert key.loc["whole_life_cost", "value"] == pytest.approx(116.05)
     assert key.loc["whole_life_cost", "movement"].endswith("without housing")
@@ -641,7 +669,7 @@ def test_every_figure_has_one_name_and_a_value_or_a_reason() -> None:
     owed = batch()
     covered = portfolio.coverage(owed, portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)
     tables = all_tables(TABLES["costs"], tree=TREE, owed=owed)
-    figures = headline.headline(TREE, covered=covered, since=BEFORE, tables=tables, period=NOW)
+    figures = headline.headline(TREE, covered=returned(covered), since=BEFORE, tables=tables, period=NOW)
     assert figures["name"].is_unique
     assert figures.loc[figures["value"].isna(), "reason"].str.len().gt(0).all()
     values = figures.set_index("name")["value"]

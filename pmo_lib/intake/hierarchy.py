@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pmo_lib.intake.faults import Fault
 from pmo_lib.intake.layout import fold
+from pmo_lib.theme import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -196,4 +197,6 @@ def _return_state(returned: Returned, *, refusal: str | None) -> tuple[str, str]
     lacking = [name for name in ("projects", "status") if name not in returned.used]
     if lacking:
         return "partial", f"no usable row in {' and '.join(lacking)}"
-    return ("partial", f"{returned.aside} rows set aside") if returned.aside else ("returned", "")
+    if returned.aside:
+        return "partial", f"{counted(returned.aside, noun='row')} set aside"
+    return "returned", ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.contracts.tables import RATINGS
-from pmo_lib.metrics.facts import FINANCE, HEALTH, RISK, raters, rating_column
+from pmo_lib.metrics.facts import FINANCE, HEALTH, RISK, exact_sum, raters, rating_column
 from pmo_lib.metrics.hierarchy import WITHOUT
 from pmo_lib.metrics.portfolio import COMPLETE, ENDED
 from pmo_lib.theme import counted, money, month
@@ -23,8 +23,10 @@ LABELS = {
     "portfolios_complete": "Portfolios with every report",
     "whole_life_cost": "Whole-life cost",
     "in_year_variance_share": "In-year outlook against plan",
+    "whole_life_cost_last_known": "Not returned: last known cost, in no total",
     "risks_open": "Open risks",
 }
+NAMED = 2
 # Figure name, column of the hierarchy, unit ("" is the currency), why it may be null.
 TREE_FIGURES = (
     ("whole_life_cost_before", "cost_before", "", NO_BEFORE),
@@ -49,7 +51,7 @@ def key_figures(tree: pd.DataFrame, *, covered: pd.DataFrame, since: str | None)
     Parameters
     ----------
     tree, covered
-        Results of :func:`pmo_lib.metrics.hierarchy.rollup` and :func:`pmo_lib.metrics.portfolio.coverage`.
+        Results of :func:`pmo_lib.metrics.hierarchy.rollup` and :func:`pmo_lib.metrics.standing.with_returns`.
     since
         The period before, if there is one.
 
@@ -67,6 +69,7 @@ def key_figures(tree: pd.DataFrame, *, covered: pd.DataFrame, since: str | None)
             "projects", value=top["projects"], unit="projects", reason=NO_REPORT, movement=_lacking(top, report=HEALTH)
         ),
         *_money_figures(top, since=since),
+        *(figure for figure in _last_known_figures(covered, currency=str(top["currency"])) if figure["value"]),
         *_red_figures(tree),
         _figure("risks_open", value=top["risks_open"], unit="risks", reason=NO_REGISTER, movement=risks),
     ]
@@ -100,8 +103,9 @@ def headline(
         *_disclosure_figures(tables["disclosure"], moves=tables["moves"], period=period),
     ]
     key = key_figures(tree, covered=covered, since=since)
-    table = pd.concat([key, pd.DataFrame(rows, columns=FIGURE_COLUMNS)], ignore_index=True)
-    return table[FIGURE_COLUMNS[:4]]
+    known = list(_last_known_figures(covered, currency=str(tree.iloc[0]["currency"])))
+    table = pd.concat([key, pd.DataFrame([*known, *rows], columns=FIGURE_COLUMNS)], ignore_index=True)
+    return table.drop_duplicates("name", ignore_index=True)[FIGURE_COLUMNS[:4]]
 
 
 def _figure(name: str, *, value: Any, unit: str, reason: str = NO_REPORT, movement: str = "") -> Figure:
@@ -137,6 +141,17 @@ def _money_figures(top: pd.Series, *, since: str | None) -> Iterator[Figure]:
     words = f"{way} plan, n = {_count(top['in_year_known'])}"
     words = f"{words}, {lacking}" if lacking else words
     yield _figure("in_year_variance_share", value=share, unit="share", reason=NO_YEAR, movement=words)
+
+
+def _last_known_figures(covered: pd.DataFrame, *, currency: str) -> Iterator[Figure]:
+    """Yield what is last known of the portfolios that returned nothing usable: it is in no total."""
+    silent = covered[~covered["usable"].astype("bool") & covered["state"].ne(ENDED)]
+    costs = silent[silent["last_cost"].notna()]
+    names = [f"{row['name']}, {month(row['last_period'])}" for row in costs.to_dict("records")]
+    words = "; ".join(names) if len(names) <= NAMED else f"of {len(names)} portfolios"
+    value = exact_sum(costs["last_cost"]) if len(costs) else None
+    why = "every portfolio returned" if silent.empty else "no whole-life cost is known of those that did not return"
+    yield _figure("whole_life_cost_last_known", value=value, unit=currency or "money", reason=why, movement=words)
 
 
 def _red_figures(tree: pd.DataFrame) -> Iterator[Figure]:

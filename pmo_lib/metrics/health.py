@@ -41,6 +41,7 @@ FIRST_REPORT = "there is no earlier report to compare with"
 FINISH_RULE = "date now − date before, in calendar days; positive is later"
 SLIP_RULE = "finish − baseline finish, above this"
 COST_RULE = "cost ÷ baseline cost − 1, above this"
+LATE_RULE = "any dated status row came in more than this many days after the status date"
 AHEAD_RULE = "not yet met and forecast within this many days of the status date"
 RULES = (
     (
@@ -204,6 +205,7 @@ def rules(settings: Organisation) -> pd.DataFrame:
         ),
         ("Breach before a re-baseline: slip", f"{limits.slip_red_days} days", SLIP_RULE, "thresholds.slip_red_days"),
         ("Breach before a re-baseline: cost", share(limits.cost_red), COST_RULE, "thresholds.cost_red"),
+        ("Return late", f"{limits.submission_due_days} days", LATE_RULE, "thresholds.submission_due_days"),
         ("Milestones ahead", f"{limits.milestone_horizon_days} days", AHEAD_RULE, "thresholds.milestone_horizon_days"),
     ]
     return pd.DataFrame(rows, columns=["rule", "value", "formula", "source"])

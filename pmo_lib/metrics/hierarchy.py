@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from pmo_lib.errors import ReportError
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS
 from pmo_lib.metrics.facts import MEASURE_NAMES, MONEY, OWN, OWN_BUDGET, RATED, in_form, one_currency, unit_names
 from pmo_lib.metrics.money import major_units, minor_units
+from pmo_lib.theme import month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -323,12 +324,17 @@ def _marks(units: pd.DataFrame, *, batch: pd.DataFrame) -> pd.DataFrame:
     for portfolio, report in zip(lacking["portfolio_id"], lacking["report"], strict=True):
         for unit in paths.get(portfolio, ()):
             marks.setdefault((unit, report), []).append(portfolio)
-    states = {(row["portfolio_id"], row["report"]): f"report {row['status']}" for row in lacking.to_dict("records")}
+    states = {(row["portfolio_id"], row["report"]): _why_not(row) for row in lacking.to_dict("records")}
     columns: dict[str, list[str]] = {"unit_id": units["unit_id"].tolist()}
     for report in reports:
         columns[WITHOUT + report] = [", ".join(marks.get((unit, report), ())) for unit in units["unit_id"]]
         columns[REASON + report] = [states.get((unit, report), "") for unit in units["unit_id"]]
     return pd.DataFrame(columns)
+
+
+def _why_not(row: Mapping[Any, Any]) -> str:
+    known = row.get("as_of")
+    return f"report {row['status']}" + (f", last known {month(known)}" if isinstance(known, str) else "")
 
 
 def _in_reading_order(nodes: pd.DataFrame) -> pd.DataFrame:

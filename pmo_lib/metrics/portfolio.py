@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 REPORT = "report:"
 YEAR_COLUMNS = ["projects", "in_year_known", "plan", "outlook", "variance", "variance_share", "currency"]
 PORTFOLIOS = ("portfolio", "sub_portfolio")
+LAST_KNOWN = "last known"
 COMPLETE, INCOMPLETE, NOTHING, ENDED = "complete", "incomplete", "nothing published", "no longer returns"
 YEARS_RUNNING = 4
 COVERAGE_STATES = (NOTHING, INCOMPLETE, ENDED, COMPLETE)
@@ -93,10 +94,13 @@ def coverage(
     DataFrame
         One row per portfolio, those that lack something first: ``portfolio_id, name, state`` (nothing published,
         incomplete, no longer returns, complete), ``published, owed`` (numbers of reports), ``report:<name>`` (the
-        status of each), ``cause, last_period, last_cost, currency``. A portfolio of the period before that owes nothing
-        now is listed as ``no longer returns`` with what became of it.
+        status of each; last known where its page shows an earlier report), ``cause, last_period, last_cost, currency``.
+        A portfolio of the period before that owes nothing now stands as ``no longer returns`` with what became of it.
     """
-    wide = batch.pivot(index="portfolio_id", columns="report", values="status")[list(dict.fromkeys(batch["report"]))]
+    owed = in_form(batch, columns=["as_of"])
+    silent = owed["as_of"].notna() & owed["status"].ne("published")
+    owed = owed.assign(status=owed["status"].mask(silent, LAST_KNOWN))
+    wide = owed.pivot(index="portfolio_id", columns="report", values="status")[list(dict.fromkeys(batch["report"]))]
     published = (wide == "published").sum(axis="columns")
     names = unit_names(portfolios)
     table = wide.add_prefix(REPORT).assign(

@@ -41,6 +41,10 @@ class Thresholds(Model):
         description="In-year underspend from this share on asks: did the end date move?",
     )
     milestone_horizon_days: Days = Field(90, description="Milestones due within these days are listed")
+    submission_due_days: Days = Field(
+        10,
+        description="A return is due within these days after the status date; what comes in later is late",
+    )
     quarantine_limit: Share = Field(0.20, description="A return with a larger share of unusable rows is refused")
 
     @model_validator(mode="after")

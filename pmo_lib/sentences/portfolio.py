@@ -10,6 +10,7 @@ from pmo_lib.metrics.facts import NO_REPORT, RISK
 from pmo_lib.metrics.hierarchy import WITHOUT, in_words
 from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT
 from pmo_lib.metrics.portfolio import COMPLETE, ENDED
+from pmo_lib.metrics.submission import LATE, PARTIAL
 from pmo_lib.theme import counted, money, month, number, share
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ FEW = 3
 
 
 def coverage_sentence(covered: pd.DataFrame) -> str:
-    """Say how many reports are there, and name every portfolio that lacks one; see ``metrics.portfolio.coverage``."""
+    """Say how many reports are there, and who returned nothing, in part or late; see ``metrics.standing``."""
     owing = covered[covered["state"].ne(ENDED)]
     published, owed = int(owing["published"].sum()), int(owing["owed"].sum())
     lacking = owing.loc[owing["state"].ne(COMPLETE), "name"]
@@ -28,9 +29,29 @@ def coverage_sentence(covered: pd.DataFrame) -> str:
     said = [f"{published} of {counted(owed, noun='report')} of {counted(len(owing), noun='portfolio')} are published."]
     if len(lacking):
         said.append(f"Not complete: {_listed(lacking)}. Totals that lack them say so, and nothing below counts them.")
+    said += _standing(owing)
     if len(ended):
         said.append(f"No longer in the returns: {_listed(ended)}.")
     return " ".join(said)
+
+
+def _standing(owing: pd.DataFrame) -> list[str]:
+    """Name who did not return, and what is last known of them; who returned in part; who was late."""
+    silent = owing[~owing["usable"].astype("bool")]
+    known = [
+        f"{row['name']} ({row['arrival']}, last known {month(row['last_period'])})"
+        if isinstance(row["last_period"], str)
+        else f"{row['name']} ({row['arrival']}, nothing known)"
+        for row in silent.to_dict("records")
+    ]
+    rest = owing[owing["usable"].astype("bool")]
+    partial = rest.loc[rest["arrival"].eq(PARTIAL), "name"]
+    late = [
+        f"{row['name']} ({counted(int(row['days_late']), noun='day')})"
+        for row in rest[rest["punctuality"].eq(LATE)].to_dict("records")
+    ]
+    kinds = (("Nothing usable came of", known), ("In part came", partial), ("Late came", late))
+    return [f"{what} {_listed(names)}." for what, names in kinds if len(names)]
 
 
 def hierarchy_sentence(tree: pd.DataFrame) -> str:
