@@ -342,8 +342,9 @@ class Book:
         if shown is not None and folded:
             summary = f"Figures behind the chart ({counted(shown.rows, noun='row')})"
             body = Markup("<details class='data'><summary>{}</summary>{}</details>").format(summary, body)
-        sources = ", ".join(spec.needs) or "published results"
-        caption = f"{spec.caption} Status date {day(self.status_date)}. Source tables: {sources}."
+        sources = ", ".join(spec.needs) or ("" if self.portfolio else "published results")
+        told = f" Source tables: {sources}." if sources else ""
+        caption = f"{spec.caption} Status date {day(self.status_date)}.{told}"
         _html(body + Markup('<p class="caption">{}</p>').format(caption))
 
     def publish(self, *, figures: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> None:

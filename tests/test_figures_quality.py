@@ -115,8 +115,7 @@ def test_the_top_of_the_page_says_what_its_figures_are_worth(
 def test_sentences_say_how_returns_came_and_what_changed() -> None:
     """Sentences count the returns so far, the weakest share, what could not be used, and what was withheld."""
     assert says.arrivals_sentence(arrived()) == (
-        "Mar 2025: returned (<b>why</b>), 10 days late. Of 2 returns owed so far 1 came on time, 1 late, "
-        "0 did not come or could not be used; 0 in part only."
+        "Mar 2025: returned (<b>why</b>), 10 days late. Of 2 returns owed so far 1 came on time, 1 came late."
     )
     assert says.shares_sentence(SHARES) == "The weakest share of each dimension: validity 99.9% (rows, n = 2,000)."
     assert says.findings_sentence(FOUND) == (

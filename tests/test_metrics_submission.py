@@ -87,7 +87,7 @@ def test_a_return_is_told_in_words() -> None:
     rows = [{"portfolio_id": "a", "submitted_on": "2025-04-12"}, {"portfolio_id": "c", "submitted_on": "2025-04-02"}]
     found = arrived(returns, [{"project_id": "P", **row} for row in rows])
     assert [submission.arrival_words(row) for row in found.to_dict("records")] == [
-        "partial (1 row set aside), 2 days late", "not returned", "returned, on time",
+        "partial (1 row set aside), 2 days late", "not returned, last known Mar 2024", "returned, on time",
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pmo_lib.theme import counted
+from pmo_lib.theme import counted, month
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,10 +81,13 @@ def noteworthy(arrived: pd.DataFrame) -> pd.DataFrame:
 
 def arrival_words(arrival: Mapping[Any, Any]) -> str:
     """Say of one return how it came in: ``partial (1 row set aside), 17 days late``."""
-    state = f"{arrival['state']} ({arrival['reason']})" if arrival["reason"] else str(arrival["state"])
+    told = arrival["reason"] and arrival["state"] != NOT_RETURNED
+    state = f"{arrival['state']} ({arrival['reason']})" if told else str(arrival["state"])
+    if arrival["known"] != arrival["period"]:
+        return f"{state}, last known {month(arrival['known'])}" if arrival["known"] else f"{state}, nothing known"
     if arrival["punctuality"] == LATE:
         return f"{state}, {counted(int(arrival['days_late']), noun='day')} late"
-    return f"{state}, {arrival['punctuality']}" if arrival["known"] == arrival["period"] else state
+    return f"{state}, {arrival['punctuality']}"
 
 
 def _silent(projects: pd.DataFrame, *, status: pd.DataFrame) -> pd.DataFrame:

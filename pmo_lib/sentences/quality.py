@@ -63,9 +63,12 @@ def arrivals_sentence(arrived: pd.DataFrame) -> str:
     partial = int(arrived["state"].eq(PARTIAL).sum())
     if len(arrived) > 1:
         on_time = int(arrived["punctuality"].eq(ON_TIME).sum())
-        counts = [f"{on_time} came on time", f"{len(late)} late", f"{len(absent)} did not come or could not be used"]
+        counts = (
+            (on_time, "came on time"), (len(late), "came late"), (len(absent), "did not come or could not be used"),
+            (partial, "came in part only"),
+        )  # fmt: skip
         owed = counted(len(arrived), noun="return")
-        said.append(f"Of {owed} owed so far {', '.join(counts)}; {partial} in part only.")
+        said.append(f"Of {owed} owed so far {', '.join(f'{n} {what}' for n, what in counts if n) or 'none is dated'}.")
     return " ".join(said)
 
 

@@ -49,10 +49,10 @@ def coverage_table(covered: pd.DataFrame) -> HtmlTable:
     if not complete.all():
         columns = [
             Show("name", "Portfolio"),
-            Show("arrived", "Return", "prose"),
-            *reports,
-            Show("cause", "What failed, and why", "prose"),
+            Show("arrived", "Return"),
             *_last_known_columns(covered[~complete]),
+            *reports,
+            *([Show("cause", "What failed, and why", "prose")] if covered["cause"].ne("–").any() else []),
         ]
         told = "Portfolios to know of first: missing, in part, late or failed"
         parts.append(html_table(covered[~complete], columns=columns, caption=told))

@@ -26,20 +26,19 @@ def arrivals_table(arrived: pd.DataFrame) -> HtmlTable:
     rows = arrived.assign(
         came_reason=pd.Series("not stated", index=arrived.index).where(usable, "–"),
         told=arrived["reason"].where(arrived["reason"].ne(""), "–"),
-        named=arrived["named"].where(arrived["named"].ne(""), "–"),
+        late=[f"{late} of {rows}" for late, rows in zip(arrived["rows_late"], arrived["status_rows"], strict=True)],
+        without=[f"{n} ({who})" if n else "–" for n, who in zip(arrived["silent"], arrived["named"], strict=True)],
         last_known=arrived["known"].where(~usable & arrived["known"].ne("")),
     ).iloc[::-1]
     columns = [
         Show("period", "Report", "month"),
         Show("state", "Return"),
+        Show("told", "What is missing"),
         Show("due_on", "Due", "day"),
         Show("came_on", "Came in", "day", reason="came_reason"),
         Show("days_late", "After it was due", "days_signed", reason="came_reason", note="negative: in time"),
-        Show("rows_late", "Late rows", "number"),
-        Show("status_rows", "Status rows", "number"),
-        Show("silent", "Projects without status", "number"),
-        Show("named", "Which"),
-        Show("told", "What is missing", "prose"),
+        Show("late", "Status rows late"),
+        Show("without", "Projects without status"),
         *(
             [Show("last_known", "Last known", "month", reason="came_reason")]
             if rows["last_known"].notna().any()
