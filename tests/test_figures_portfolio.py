@@ -175,7 +175,7 @@ COVERED = standing.with_returns(
         BATCH, portfolios=UNITS, costs=NOTHING, lineage=pd.DataFrame(columns=["from_id", "to_id", "project_id", "kind"])
     ),
     arrivals=ARRIVALS,
-    last_known=pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value"]),
+    last_known=pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value", "unit"]),
 )
 CONTROL = pd.DataFrame(
     [("hierarchy.csv", 3, 9, 1200, "ab" * 32)], columns=["file", "rows", "money_columns", "minor_units", "sha256"]

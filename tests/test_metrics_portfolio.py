@@ -612,7 +612,7 @@ def returned(covered: pd.DataFrame, **unknown: str) -> pd.DataFrame:
           unknown.get(unit, NOW), "") for unit in owing],
         columns=["period", "portfolio_id", "state", "punctuality", "days_late", "known", "reason"],
     )  # fmt: skip
-    nothing = pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value"])
+    nothing = pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value", "unit"])
     return standing.with_returns(covered, arrivals=came, last_known=nothing)
 
 

@@ -96,7 +96,7 @@ def test_a_return_is_told_in_words() -> None:
 COVERED = pd.DataFrame(
     [
         ("a", "Ports", "complete", "", None, None, "GBP"),
-        ("b", "Roads", "nothing published", "health check not returned: no row", "2023-03", 7.0, "GBP"),
+        ("b", "Roads", "nothing published", "health check not returned: no row", "2023-03", 7.0, None),
         ("c", "Rail", "incomplete", "risk register failed: boom", None, None, "GBP"),
         ("d", "Canals", "no longer returns", "merged into a", "2023-03", 1.0, "GBP"),
     ],
@@ -104,11 +104,11 @@ COVERED = pd.DataFrame(
 )
 FIGURES = pd.DataFrame(
     [
-        ("b", THEN, "health_check", "projects", 4.0),
-        ("b", THEN, "financial_outlook", "whole_life_cost", 9.5),
-        ("b", THEN, "risk_register", "exposure_net", None),
+        ("b", THEN, "health_check", "projects", 4.0, "projects"),
+        ("b", THEN, "financial_outlook", "whole_life_cost", 9.5, "GBP"),
+        ("b", THEN, "risk_register", "exposure_net", None, "GBP"),
     ],
-    columns=["portfolio_id", "period", "report", "name", "value"],
+    columns=["portfolio_id", "period", "report", "name", "value", "unit"],
 )
 
 
@@ -124,7 +124,7 @@ def test_last_known_figures_stand_beside_the_totals() -> None:
     """A portfolio that did not return is told with the figures of its page of last known; the older cost gives way."""
     roads = stood().loc["Roads"]
     assert (roads["arrival"], roads["last_period"]) == ("not returned", THEN)
-    assert (roads["last_projects"], roads["last_cost"]) == (4.0, 9.5)
+    assert (roads["last_projects"], roads["last_cost"], roads["currency"]) == (4.0, 9.5, "GBP")
     assert pd.isna(roads["last_exposure"])
     assert roads["cause"] == ""
     assert stood(FIGURES.iloc[:0]).loc["Roads", "last_cost"] == 7.0

@@ -31,8 +31,8 @@ def with_returns(covered: pd.DataFrame, *, arrivals: pd.DataFrame, last_known: p
     arrivals
         Result of :func:`pmo_lib.metrics.submission.arrivals`, of one period.
     last_known
-        Figures that the pages of silent portfolios published: ``portfolio_id, period, report, name, value``; ``period``
-        is the month that they speak of.
+        Figures that the pages of silent portfolios published: ``portfolio_id, period, report, name, value, unit``;
+        ``period`` is the month that they speak of.
 
     Returns
     -------
@@ -53,6 +53,9 @@ def with_returns(covered: pd.DataFrame, *, arrivals: pd.DataFrame, last_known: p
         told = table["portfolio_id"].map(said.set_index("portfolio_id")["value"]).astype("float64").where(silent)
         older = table[column].astype("float64") if column in table.columns else None
         table[column] = told if older is None else told.where(told.notna(), older)
+    costs = last_known[last_known["name"].eq("whole_life_cost")].drop_duplicates("portfolio_id")
+    unit = table["portfolio_id"].map(costs.set_index("portfolio_id")["unit"])
+    table["currency"] = table["currency"].astype(object).where(table["currency"].notna(), unit.where(silent))
     table["last_period"] = table["known"].where(silent & table["known"].ne(""), table["last_period"])
     table["cause"] = table["cause"].where(usable | ~owing | table["cause"].str.contains("failed|missing"), "")
     first = table["state"].ne(COMPLETE) | silent | table["arrival"].eq(PARTIAL) | table["punctuality"].eq(LATE)

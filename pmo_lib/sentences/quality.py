@@ -90,11 +90,11 @@ def accounts_sentence(entries: pd.DataFrame) -> str:
     wholes = entries[entries["whole"].astype("bool")].set_index("kind")
     words = {ROWS: "rows", MONEY: "money", CELLS: "filled cells"}
     said = [
-        f"{kept_share(row['used'] + row['stated'], n=row['came'])} of the {words[str(kind)]}"
+        f"{kept_share(row['used'] + row['stated'], n=row['came'] - row['ignored'])} of the {words[str(kind)]}"
         for kind, row in wholes.iterrows()
-        if row["came"]
+        if row["came"] > row["ignored"]
     ]
-    return f"Used: {', '.join(said)}. Everything that came in is used, stated, set aside or declared as ignored."
+    return f"Used: {', '.join(said)}. All that came in is used, stated as without value, set aside or to be ignored."
 
 
 def shares_sentence(shares: pd.DataFrame) -> str:

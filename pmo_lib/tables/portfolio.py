@@ -49,7 +49,7 @@ def coverage_table(covered: pd.DataFrame) -> HtmlTable:
     if not complete.all():
         columns = [
             Show("name", "Portfolio"),
-            Show("arrived", "Return"),
+            Show("arrived", "Return", "prose"),
             *_last_known_columns(covered[~complete]),
             *reports,
             *([Show("cause", "What failed, and why", "prose")] if covered["cause"].ne("–").any() else []),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -12,7 +12,7 @@ from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
 from pmo_lib.theme import counted, kept_share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SOURCE = Show("source_ref", "Source", "source")
 MOST_ROWS = 200
@@ -26,7 +26,7 @@ def arrivals_table(arrived: pd.DataFrame) -> HtmlTable:
     rows = arrived.assign(
         came_reason=pd.Series("not stated", index=arrived.index).where(usable, "–"),
         told=arrived["reason"].where(arrived["reason"].ne(""), "–"),
-        late=[f"{late} of {rows}" for late, rows in zip(arrived["rows_late"], arrived["status_rows"], strict=True)],
+        late=[_late(row) for row in arrived.to_dict("records")],
         without=[f"{n} ({who})" if n else "–" for n, who in zip(arrived["silent"], arrived["named"], strict=True)],
         last_known=arrived["known"].where(~usable & arrived["known"].ne("")),
     ).iloc[::-1]
@@ -46,6 +46,12 @@ def arrivals_table(arrived: pd.DataFrame) -> HtmlTable:
         ),
     ]
     return html_table(rows, columns=columns, caption="Returns, the latest first")
+
+
+def _late(arrival: Mapping[Any, Any]) -> str:
+    dated = int(arrival["status_rows"] - arrival["rows_undated"])
+    undated = f", {arrival['rows_undated']} undated" if arrival["rows_undated"] else ""
+    return f"{arrival['rows_late']} of {dated}{undated}" if dated else "–"
 
 
 def findings_table(found: pd.DataFrame) -> HtmlTable:
