@@ -95,7 +95,9 @@ def _parts(package: zipfile.ZipFile, *, names: set[str]) -> dict[str, str]:
 
 
 def _faults_in(xml: bytes) -> dict[tuple[int, int], str]:
-    faults = {}
+    faults: dict[tuple[int, int], str] = {}
+    if b't="e"' not in xml and not _FORMULA.search(xml):
+        return faults
     for found in _CELL.finditer(xml):
         attributes, content = found[1], found[2] or b""
         is_error = b't="e"' in attributes

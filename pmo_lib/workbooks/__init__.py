@@ -7,6 +7,6 @@ Inside: ``layout`` < ``returns``, ``examples``, ``notes``, ``remarks``, ``cached
 from __future__ import annotations
 
 from pmo_lib.workbooks.layout import LONGEST_TEXT
-from pmo_lib.workbooks.returns import return_bytes, write_return
+from pmo_lib.workbooks.returns import Formula, Instead, return_bytes, write_return
 
-__all__ = ["LONGEST_TEXT", "return_bytes", "write_return"]
+__all__ = ["LONGEST_TEXT", "Formula", "Instead", "return_bytes", "write_return"]
