@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -157,22 +158,22 @@ def run(*, org: str, period: str, summary: Path | None, **wanted: Any) -> None: 
 
 
 @commands.command()
-@click.option("--seed", default=1, show_default=True, help="Another seed is another organisation.")
-def demo(*, seed: int) -> None:
+@click.option("--periods", type=click.IntRange(min=1), default=18, show_default=True, help="Months, up to 2026-09.")
+@click.option("--portfolios", type=click.IntRange(min=1), default=12, show_default=True, help="How many of them.")
+@click.option("--projects", type=click.IntRange(min=1), default=14, show_default=True, help="Most in a portfolio.")
+@click.option("--seed", default=20260930, show_default=True, help="Another seed is another organisation.")
+def demo(**wanted: int) -> None:
     """Make the demo organisation's returns, ingest them, and run the reports of its latest period."""
-    from pmo_lib.demo import write_returns
+    from pmo_lib.demo import Size, write_periods
 
-    folder = _outputs() / "demo" / "returns"
-    written = write_returns(folder, seed=seed)
-    periods = sorted({path.parent.name for path in written})
-    click.echo(f"{len(written)} returns of {len(periods)} periods written to {folder}")
-    for period in periods:
+    folder, period = _outputs() / "demo" / "returns", ""
+    shutil.rmtree(folder, ignore_errors=True)
+    for period, written in write_periods(folder, size=Size(**wanted), jobs=os.cpu_count() or 1):
         _ingest(folder / period, org="demo", period=period, mapping=None, reason="the demo was made again")
-    done = _run(org="demo", period=periods[-1], wanted={})
+        click.echo(f"{period}: {len(written)} returns written to {folder / period} and ingested")
+    done = _run(org="demo", period=period, wanted={})
     failed = sum(one.status == "failed" for one in done)
-    click.echo(
-        f"{len(done) - failed} of {len(done)} reports of {periods[-1]} published. Open {_outputs() / 'index.html'}"
-    )
+    click.echo(f"{len(done) - failed} of {len(done)} reports of {period} published. Open {_outputs() / 'index.html'}")
     if failed:
         sys.exit(1)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pmo_lib.demo.money import Row
+    from pmo_lib.demo.belief import Row
 
 PROBABILITIES = (0.05, 0.2, 0.4, 0.6, 0.85)
 COST_SHARES = (0.002, 0.006, 0.015, 0.035, 0.08)
