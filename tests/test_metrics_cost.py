@@ -102,6 +102,33 @@ def test_why_there_is_no_figure_now() -> None:
     assert list(found["reason"]) == ["withheld: s43", "a range: 1 to 9", "not set"]
 
 
+def test_every_silence_is_a_cause_of_its_own() -> None:
+    """Withheld, a range, not returned and no figure given are told apart, and sum with the rest to the whole."""
+    states = [state("A", "withheld", reason="s43"), state("B", "range", low="1", high="9"), state("C", "not returned")]
+    steps = bridge_steps(costs([at(i, 5) for i in "ABCD"], [at(i, None) for i in "ABCD"], states=states))
+    assert amounts_of(steps) == {
+        "before": 20, "withheld": -5, "range only": -5, "not returned": -5, "no figure given": -5, "now": 0,
+    }  # fmt: skip
+
+
+def test_a_renamed_project_has_not_left() -> None:
+    """By the lineage a project that was renamed goes under its old id and comes under its new one."""
+    rows = [{"from_id": "OLD", "to_id": "NEW", "kind": "renamed", "effective_on": "2025-01-01"}]
+    found = costs([at("OLD", 100)], [at("NEW", 110), at("X", 1)], view=VIEW.after(current("lineage", rows)))
+    assert amounts_of(bridge_steps(found)) == {
+        "before": 100, "succeeded by another": -100, "successor of another": 110, "joined": 1, "now": 111,
+    }  # fmt: skip
+
+
+def test_projects_are_bridged_like_money() -> None:
+    """A bridge whose counts do not go from before to now is refused, even where the money sums."""
+    rows = costs([at("A", 5)], [at("A", 5), at("B", 0)])
+    with pytest.raises(ReportError, match="came"):
+        bridge_steps(
+            rows.assign(cause=rows["cause"].replace("joined", "an unknown cause"), since_cause=rows["since_cause"])
+        )
+
+
 def test_the_first_report_has_nothing_to_bridge() -> None:
     """Without a report before, every cost is there with the cause ``first report``, and there are no steps."""
     found = costs([], [at("A", 5), at("B", None)], view=View("ROADS", NOW, None, 4))

@@ -1,4 +1,4 @@
-"""Figures of financial control: contingency against progress, the drawdown, tests of the return."""
+"""Figures of financial control: contingency against progress, and the drawdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pmo_lib.figures.labels import Rows, framed, wrapped
-from pmo_lib.theme import ACCENT, FALL, HOLD, INK, RISE, SERIES, counted, money, money_scale, number, share
+from pmo_lib.theme import ACCENT, HOLD, INK, RISE, SERIES, counted, money, money_scale, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def positions_bars(positions: pd.DataFrame) -> go.Figure:
     head = f"{fast} of {counted(len(rows), noun='project')} used contingency faster than the work is done"
     return figure.update_layout(
         **framed(head, inner=lines.height, below=84), **lines.layout(),
-        xaxis={"title": {"text": "per cent"}, "range": [min(0.0, *used), max([100.0, *ends]) * 1.6]},
+        xaxis={"title": {"text": "per cent"}, "range": [min(0.0, *used), max([100.0, *ends]) * 1.9]},
     )  # fmt: skip
 
 
@@ -81,31 +81,6 @@ def book_steps(entries: pd.DataFrame) -> go.Figure:
     return figure.update_layout(
         **framed(head, inner=300, below=84),
         yaxis={"title": {"text": f"left, {scale.unit}"}, "rangemode": "tozero"}, xaxis={"tickformat": "%b %Y"},
-    )  # fmt: skip
-
-
-def tests_bars(findings: pd.DataFrame) -> go.Figure:
-    """Count the findings of each test; see ``metrics.hygiene.findings``."""
-    tests = findings.drop_duplicates("test")
-    made = tests[tests["found"].notna()].sort_values("found", ascending=False, kind="stable")
-    if made.empty:
-        return go.Figure(layout=framed("No test could be made", inner=8, below=8))
-    lines = Rows(tuple(wrapped(str(name)) for name in made["test"]))
-    count = made["found"].astype("float64")
-    figure = go.Figure(
-        go.Bar(
-            x=count, y=lines.places(), width=lines.thickness, orientation="h", hoverinfo="skip",
-            marker={"color": [SERIES[1] if value else FALL for value in count]},
-        )
-    )  # fmt: skip
-    words = [
-        f"{number(found)} of {number(seen)} looked at" for found, seen in zip(count, made["examined"], strict=True)
-    ]
-    figure.add_trace(_beside(list(count), lines=lines, words=words))
-    hit = int(count.gt(0).sum())
-    return figure.update_layout(
-        **framed(f"{hit} of {counted(len(made), noun='test')} found something", inner=lines.height), showlegend=False,
-        **lines.layout(), xaxis={"title": {"text": "findings"}, "range": [0, max([1.0, *count]) * 1.8]},
     )  # fmt: skip
 
 

@@ -50,6 +50,8 @@ CAUSE_COLOURS = {
     "moved in": HOLD,
     "successor of another": HOLD,
     "joined": HOLD,
+    "approved changes": HOLD,
+    "transfers": HOLD,
 }
 CAUSE_WORDS = {"before": "Before", "now": "Now", "plan": "Plan", "outlook": "Outlook"}
 STATE_COLOURS = {

@@ -135,8 +135,8 @@ def _flags(rows: pd.DataFrame, *, changes: pd.DataFrame, risks: pd.DataFrame) ->
 
 
 def _looked_up(ids: pd.Series, *, table: pd.DataFrame, key: str, value: str) -> pd.Series:
-    known = table.drop_duplicates(key, keep="last").set_index(key)[value]
-    return ids.map(known).astype("object")
+    known = dict(zip(table[key], table[value], strict=True))
+    return pd.Series([known.get(each) for each in ids], index=ids.index, dtype="object")
 
 
 def _burnt(held: pd.DataFrame, *, status: pd.DataFrame, rules: FinanceRules) -> pd.DataFrame:
@@ -179,7 +179,7 @@ def _management(projects: pd.DataFrame, *, reserves: pd.DataFrame) -> pd.DataFra
     asked = projects.assign(contingency_approved=projects["management_reserve"])
     book = reserves[reserves["kind"].eq(RESERVE)].assign(kind=CONTINGENCY)
     rows = contingency_left(asked, reserves=book).rename(columns={"contingency_left": "remaining"})
-    not_asked = "management reserve is not measured against progress or risks"
+    not_asked = "–"
     reason = rows["reason"].str.replace("contingency", "management reserve")
     used = (rows["drawn"] - rows["returned"]) / rows["approved"].where(rows["approved"].gt(0))
     blank = dict.fromkeys(("percent_complete", "burn_ratio", "expected_money", "adequacy"), float("nan"))
@@ -206,7 +206,7 @@ def _with_whole(rows: pd.DataFrame, *, exposure: float | None) -> pd.DataFrame:
         kind=known["kind"].iloc[0], name=WHOLE, used_share=used, expected_money=exposure,
         adequacy=sums["remaining"] / exposure if exposure and covered else float("nan"), reason="",
         currency=one_base(known, column="currency", what="contingency and reserve"),
-        burn_reason="share complete is known by project only", adequacy_reason="" if covered else silence,
+        burn_reason="by project", adequacy_reason="" if covered else silence,
     )  # fmt: skip
     order = known.sort_values(["remaining", "project_id"], kind="stable")
     text = dict.fromkeys(("burn", "adequacy_reason"), "object")

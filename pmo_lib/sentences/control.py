@@ -15,21 +15,20 @@ def positions_sentence(positions: pd.DataFrame) -> str:
     """Say what is left, and whether it will do; see ``metrics.contingency.positions``."""
     whole = {str(row["kind"]): row for row in positions[positions["project_id"].isna()].to_dict("records")}
     projects = positions[positions["project_id"].notna() & positions["kind"].eq(CONTINGENCY)]
-    said = [_left(whole[kind], what=what) for kind, what in _KINDS.items() if kind in whole]
+    said = []
     if CONTINGENCY in whole:
-        said.append(_cover(whole[CONTINGENCY]))
+        said += [_left(whole[CONTINGENCY], what="contingency"), _cover(whole[CONTINGENCY])]
+    if RESERVE in whole:
+        said.append(_left(whole[RESERVE], what="management reserve, kept apart,"))
     fast, short = projects["burn"].isin(["amber", "red"]), projects["flags"].ne("")
     if projects["burn_ratio"].notna().any():
-        burning = counted(int(fast.sum()), noun="project")
+        burning = counted(int(fast.sum()), noun="project") if fast.any() else "No project"
         said.append(f"{burning} used contingency faster than the work is done, beyond the limit.")
     if short.any():
         names = ", ".join(f"{row['name']} ({row['flags']})" for row in projects[short].head(3).to_dict("records"))
         more = int(short.sum()) - 3
         said.append(f"To be explained: {names}{f' and {more} more' if more > 0 else ''}.")
     return " ".join(said)
-
-
-_KINDS = {CONTINGENCY: "contingency", RESERVE: "management reserve, kept apart"}
 
 
 def book_sentence(entries: pd.DataFrame) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from pmo_lib.tables.html import HtmlTable, Show, html_table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SOURCE = Show("source_ref", "Source", "source")
 KINDS = {"contingency": "contingency", "management_reserve": "management reserve"}
@@ -39,7 +36,9 @@ def positions_table(positions: pd.DataFrame) -> HtmlTable:
 def book_table(entries: pd.DataFrame) -> HtmlTable:
     """Write the draws and returns, the latest first; see ``metrics.contingency.book_of_reserves``."""
     moved = entries[entries["movement"].ne("approved")].iloc[::-1]
-    rows = moved.assign(kind=moved["kind"].replace(KINDS), none="none named", signed=_signed(moved))
+    rows = moved.assign(
+        kind=moved["kind"].replace(KINDS), none="none named", signed=_signed(moved), cause=_cause(moved)
+    )
     columns = [
         Show("booked_on", "Day", "day", reason="none"),
         Show("name", "Project"),
@@ -47,10 +46,7 @@ def book_table(entries: pd.DataFrame) -> HtmlTable:
         Show("movement", "Entry"),
         Show("signed", "Amount", "money_signed"),
         Show("remaining", "Left in the project", "money"),
-        Show("change_id", "Change", reason="none"),
-        Show("change", "What it changed", reason="none"),
-        Show("risk_id", "Risk", reason="none"),
-        Show("risk", "Title of the risk", reason="none"),
+        Show("cause", "For which change or risk", "prose", reason="none"),
         Show("flags", "To be explained"),
         SOURCE,
     ]
@@ -88,18 +84,21 @@ def cost_types_table(types: pd.DataFrame) -> HtmlTable:
 
 def corrective_actions_table(actions: pd.DataFrame) -> HtmlTable:
     """Write what is done about overspends; see ``metrics.followup.corrective_actions``."""
+    idle = actions["reason"].ne("")
     rows = actions.assign(
-        unknown=actions["reason"].where(actions["reason"].ne(""), "not stated"), no_share="budget not above 0"
+        unknown=actions["reason"].where(idle, "not stated"),
+        more=actions["reason"].where(~idle, "–").where(idle, "not stated"),
+        no_share="budget not above 0",
     )
     columns = [
         Show("name", "Project"),
         Show("over", "Above budget", "money"),
         Show("over_share", "Share of budget", "share", reason="no_share"),
         Show("description", "Action", "prose", reason="unknown"),
-        Show("owner", "Owner", reason="unknown"),
-        Show("due_on", "Due", "day", reason="unknown"),
-        Show("overdue_days", "Past due", "days_signed", reason="unknown"),
-        Show("effect", "Effect so far", reason="unknown"),
+        Show("owner", "Owner", reason="more"),
+        Show("due_on", "Due", "day", reason="more"),
+        Show("overdue_days", "Past due", "days_signed", reason="more"),
+        Show("effect", "Effect so far", reason="more"),
         SOURCE,
     ]
     return html_table(rows, columns=columns, caption="Projects above budget and their open actions, the largest first")
@@ -107,18 +106,29 @@ def corrective_actions_table(actions: pd.DataFrame) -> HtmlTable:
 
 def next_decisions_table(dates: pd.DataFrame) -> HtmlTable:
     """Write the decisions and gates to come; see ``metrics.followup.next_decisions``."""
-    rows = dates.assign(none="not stated")
+    words = pd.Series("not stated", index=dates.index, dtype="str")
+    rows = dates.assign(none=words, gate=words.mask(dates["what"].eq("gate"), "–"))
     columns = [
         Show("due_on", "Day", "day", reason="none"),
         Show("days", "In", "days_signed", reason="none"),
         Show("subject", "Decision or gate", "prose"),
         Show("name", "Project", reason="none"),
-        Show("decider", "Who decides", reason="none"),
-        Show("amount", "Money at stake", "money", reason="none"),
-        Show("cost_of_delay", "Delay costs a month", "money", reason="none"),
+        Show("decider", "Who decides", reason="gate"),
+        Show("amount", "Money at stake", "money", reason="gate"),
+        Show("cost_of_delay", "Delay costs a month", "money", reason="gate"),
         SOURCE,
     ]
     return html_table(rows, columns=columns, caption="Decisions sought and gates to come, the nearest first")
+
+
+def _cause(entries: pd.DataFrame) -> pd.Series:
+    """Join change and risk of an entry, each with its id and title; null where it names neither."""
+    told = []
+    for row in entries.to_dict("records"):
+        pairs = [(row[f"{kind}_id"], row[kind]) for kind in ("change", "risk")]
+        words = [f"{key}: {title}" if pd.notna(title) else str(key) for key, title in pairs if pd.notna(key)]
+        told.append("; ".join(words) or None)
+    return pd.Series(told, index=entries.index, dtype="object")
 
 
 def _signed(entries: pd.DataFrame) -> pd.Series:
