@@ -18,6 +18,7 @@ from IPython.display import display
 from markupsafe import Markup
 
 from pmo_lib.errors import ParameterError, ReportError
+from pmo_lib.metrics.movement import Between, since_last_report
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
 from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
@@ -135,6 +136,10 @@ class Book:
     def tables(self, *names: str) -> dict[str, pd.DataFrame]:
         """Return several contract tables by name, see :meth:`table`, with this portfolio's ``findings``."""
         return {name: self.table(name) for name in names} | {"findings": self.findings}
+
+    def since_last_report(self) -> Between:
+        """Return this period beside the last one in which the portfolio returned projects."""
+        return since_last_report(self.history("projects"), portfolio_id=self.portfolio, period=self.period)
 
     def history(self, name: str) -> pd.DataFrame:
         """Return a contract table over all periods up to this one, with ``period`` in front.
