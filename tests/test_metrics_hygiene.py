@@ -122,6 +122,8 @@ def test_year_end_accruals() -> None:
     small = found([*varied("A"), {**back, "amount": -75}], earlier=[earlier[0], {**earlier[1], "amount": 100}])
     assert hits(small, "accrual at the year's end") == []
     assert len(hits(small, "reversal in month 1")) == 1
+    quiet = found(varied("A"), earlier=earlier)
+    assert quiet.loc[quiet["test"].eq("reversal in month 1"), "reason"].tolist() == ["passed"]
 
 
 def test_bunching() -> None:

@@ -280,7 +280,8 @@ def year_end_reversals(seen: Evidence) -> Hits:
     if accrued.empty or first.empty:
         return 0, _none()
     back = first[first["measure"].isin(["actual", "accrual"]) & first["amount"].lt(0)]
-    part = -back["amount"] / back["project_id"].map(accrued).where(lambda amounts: amounts.gt(0))
+    before = accrued.reindex(back["project_id"]).set_axis(back.index).astype("float64")
+    part = -back["amount"] / before.where(before.gt(0))
     large = part.gt(seen.rules.year_end_reversal + ROUNDING)
     detail = _words(part[large], write=share) + f" of what was accrued in {month(ended)} was taken back in month 1"
     return len(accrued), _hits(back[large], detail=detail)
