@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.demo.catalogue import LAST, UNITS, Unit
+from pmo_lib.demo.catalogue import CURRENCY, LAST, UNITS, Unit
 from pmo_lib.demo.months import last_day
 from pmo_lib.demo.truth import stream
 from pmo_lib.workbooks import Formula
@@ -70,13 +70,18 @@ def _as_a_column(fault: Fault, *, rows: pd.DataFrame, place: int) -> Planted:
 
 
 def _as_a_total(fault: Fault, *, rows: pd.DataFrame, place: int) -> Planted:
-    """Add a sum below the rows: it lacks nearly everything that a row must say."""
+    """Add a sum below the rows: it names no project, and lacks nearly everything else that a row must say."""
     row, table = len(rows) + 1, TABLES[fault.table]
-    told = {"portfolio_id": rows["portfolio_id"].iloc[place], "project_id": "Total", "currency": "GBP"}
+    told = {"portfolio_id": rows["portfolio_id"].iloc[place], "project_id": "Total", "currency": CURRENCY}
     told[fault.column] = fault.put(rows[fault.column].sum())
     lacks = [column.name for column in table.columns if column.need in ("key", "cell") and column.name not in told]
+    found = [
+        (fault.rule, "project_id"),
+        ("unknown-project", "project_id"),
+        *(("value-missing", name) for name in lacks),
+    ]
     cells: Instead = {(row, _index(fault.table, column=name)): value for name, value in told.items()}
-    return Planted(fault, cells, tuple(Found(fault.rule, row, _index(fault.table, column=name)) for name in lacks))
+    return Planted(fault, cells, tuple(Found(rule, row, _index(fault.table, column=name)) for rule, name in found))
 
 
 def _twice(fault: Fault, *, rows: pd.DataFrame, place: int) -> Planted:
@@ -122,6 +127,8 @@ class Fault:
         Rules that follow from it and speak of no row.
     only
         Portfolio and month of the only return that has it; dealt in turn unless told.
+    often
+        Whether every return has it.
     """
 
     kind: str
@@ -134,6 +141,7 @@ class Fault:
     how: How = _in_a_cell
     also: tuple[str, ...] = ()
     only: tuple[str, int] | None = None
+    often: bool = False
 
 
 def _always(value: object) -> Callable[[Any], object]:
@@ -155,6 +163,10 @@ def _live(rows: pd.DataFrame) -> pd.Series:
 
 def _commitment(rows: pd.DataFrame) -> pd.Series:
     return rows["measure"] == "commitment"
+
+
+def _of_baseline(rows: pd.DataFrame) -> Any:
+    return rows.groupby(["project_id", "baseline_version"], sort=False)["planned_value"]
 
 
 def _manager(rows: pd.DataFrame) -> pd.Series:
@@ -182,6 +194,15 @@ FAULTS: tuple[Fault, ...] = (
     Fault("serial number for a date", "milestones", "forecast_on", "serial-date", lambda day: (day - DAY_ZERO).days),
     Fault("date in words", "actions", "due_on", "date", _always("mid-March")),
     Fault("date in another order", "gates", "planned_on", "date", lambda day: f"{day:%d/%m/%Y}"),
+    Fault("forecast that is over", "milestones", "forecast_on", "forecast-in-past", _days(-1500),
+          where=lambda rows: rows["actual_on"].isna()),
+    Fault("actual to come", "actions", "done_on", "fact-in-future", _days(365),
+          where=lambda rows: (rows["status_date"] - rows["done_on"]).dt.days.lt(300)),
+    Fault("end before the beginning", "issues", "resolved_on", "ended-before-raised", _days(-1500)),
+    Fault("closed without a day", "risks", "closed_on", "closed-without-date", _always(None),
+          where=lambda rows: rows["status"] == "closed"),
+    Fault("met without a baseline", "milestones", "baseline_on", "actual-without-baseline", _always(None),
+          where=lambda rows: rows["actual_on"].notna()),
     Fault("year mistyped", "artefacts", "review_due_on", "implausible-date", lambda day: day.replace(year=2926, day=1)),
     Fault("time of day", "issues", "raised_on", "time-dropped", lambda day: datetime.combine(day, time(14, 30))),
     Fault("start after finish", "projects", "finish_forecast_on", "start-after-finish", _days(20),
@@ -193,21 +214,31 @@ FAULTS: tuple[Fault, ...] = (
     Fault("word not on the list", "risks", "response", "not-allowed", _always("mitigate"), where=_live),
     Fault("rating off the scale", "status", "rating", "rating-off-scale", _always("amber/red"), where=_manager),
     Fault("neither yes nor no", "dependencies", "agreed_by_recipient", "flag", _always("to be confirmed")),
+    Fault("risk without an owner", "risks", "owner", "risk-without-owner", _always(None), where=_live, often=True),
     Fault("currency sign", "finance", "currency", "currency", _always("£"), where=_commitment),
+    Fault("currency without a rate", "decisions", "currency", "no-rate", _always("USD")),
+    Fault("money without a currency", "changes", "currency", "money-without-currency", _always(None)),
+    Fault("another price base", "projects", "price_base", "mixed-price-bases", _always("real 2024/25"),
+          only=("regeneration", LAST - 8)),
     # Ids and references
     Fault("blank in an id", "issues", "risk_id", "id", lambda name: name.replace("-", " ")),
     Fault("number for an id", "decisions", "decision_id", "number-as-id", _always(20261)),
     Fault("unknown project", "milestones", "project_id", "unknown-project", lambda name: f"{name}B"),
     Fault("unknown portfolio", "dependencies", "portfolio_id", "unknown-portfolio", lambda name: f"{name}-old",
           also=("quarantine-limit",), only=("housing", LAST - 5)),
+    Fault("unknown unit above", "portfolios", "parent_id", "unknown-parent", lambda name: f"{name}s",
+          where=lambda rows: rows["level"] == "portfolio", only=("customer", LAST - 10)),
     Fault("unknown programme", "projects", "programme_id", "unknown-programme", _always("PRG-OLD")),
     Fault("unknown risk", "issues", "risk_id", "unknown-risk", _always("R-999")),
     Fault("unknown change", "reserves", "change_id", "unknown-change", _always("C-999")),
     Fault("nobody's money", "finance", "project_id", "no-owner", _always(None), where=_commitment),
+    Fault("dependency of one side", "dependencies", "agreed_by_provider", "one-sided-dependency", _always(None)),
     # Rows and columns
+    Fault("cumulative plan that falls", "earned_value", "planned_value", "plan-falls", lambda value: value / 2,
+          where=lambda rows: rows["planned_value"].eq(_of_baseline(rows).transform("max"))),
     Fault("required cell blank", "milestones", "name", "value-missing", _always(None)),
     Fault("unknown column", "status", "RAG last month", "unknown-column", how=_as_a_column, where=_manager),
-    Fault("total among the rows", "finance", "amount", "value-missing", float, how=_as_a_total),
+    Fault("total among the rows", "finance", "amount", "total-row", float, how=_as_a_total),
     Fault("row twice", "issues", "title", "duplicate-key", lambda title: f"{title} (copy)", how=_twice,
           only=("finance", LAST - 7)),
 )  # fmt: skip
@@ -231,7 +262,7 @@ def faults_of(tables: Tables, *, unit: Unit, month: int, seed: int) -> Iterator[
 def _dealt(fault: Fault, *, number: int, unit: Unit, month: int) -> bool:
     if fault.only is not None:
         return fault.only == (unit.id, month)
-    return (number + STRIDE * (LAST - month)) % len(UNITS) == UNITS.index(unit)
+    return fault.often or (number + STRIDE * (LAST - month)) % len(UNITS) == UNITS.index(unit)
 
 
 def _places(fault: Fault, *, rows: pd.DataFrame) -> list[int]:
