@@ -14,11 +14,11 @@ import pandas as pd
 import xlsxwriter
 
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.demo import organisation_tables
+from pmo_lib.demo import Size, organisation_tables
 from pmo_lib.sources.grid import cell_name
 
 PERIOD, DAY = "2026-09", datetime(2026, 9, 30)  # noqa: DTZ001 (a cell of a workbook has no zone)
-SIZE = {"periods": 1, "portfolios": 8, "projects": 9}
+SIZE = Size(periods=1, portfolios=8, projects=9)
 PLACES = 40
 Row = dict[str, Any]
 Books = dict[str, dict[str, list[Row]]]
@@ -31,16 +31,16 @@ class Broken(str):
 
 
 def sound_books() -> Books:
-    """Return portfolio → table → rows of plain cells; every open risk has an owner."""
+    """Return portfolio → table → rows of plain cells; a withheld amount is a blank one."""
     books: Books = {}
-    for (_, portfolio), tables in organisation_tables(**SIZE).items():
+    for (_, portfolio), tables in organisation_tables(SIZE).items():
         books[portfolio] = {}
         for name, rows in tables.items():
+            if name == "states":  # has no sheet
+                continue
             plain = rows.drop(columns="source_ref").astype(object)
             records = plain.where(plain.notna(), None).to_dict("records")
             books[portfolio][name] = [{str(k): _cell(v) for k, v in record.items()} for record in records]
-        for risk in books[portfolio].get("risks", []):
-            risk["owner"] = risk["owner"] or "Ann Example"
     return books
 
 

@@ -29,7 +29,7 @@ from ruamel.yaml import YAML
 
 from pmo_lib.cli import commands
 from pmo_lib.contracts.returned import Checked
-from pmo_lib.demo import write_returns
+from pmo_lib.demo import Size, write_returns
 from pmo_lib.errors import ParameterError, PmoError, SnapshotRefused, SourceError
 from pmo_lib.intake.check import check
 from pmo_lib.parameters.load import load_mapping, load_organisation
@@ -128,7 +128,9 @@ def spoil(path: Path) -> None:
 @pytest.fixture(scope="module")
 def workbooks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The demo's returns of one period, two portfolios, one of them spoilt."""
-    paths = write_returns(tmp_path_factory.mktemp("returns"), periods=1, portfolios=2, projects=6)
+    paths = write_returns(
+        tmp_path_factory.mktemp("returns"), size=Size(periods=1, portfolios=2, projects=6), faulty=False
+    )
     spoil(paths[0])
     return paths
 
