@@ -262,7 +262,7 @@ KINDS: dict[str, tuple[Plant, str]] = {
     "points out of order": (new_risk("cost_impact_likely", cost_impact_likely=9.0), "points-out-of-order"),
     "a plan that falls": (
         change("earned_value", "planned_value", 0.0, lambda row: row["planned_value"] > 0
-               and row["month"] == PERIOD), "plan-falls",
+               and row["month"] > PERIOD), "plan-falls",
     ),
     "a transfer of one side": (_lone_transfers, "transfer-off-balance"),
     "an override by the manager": (_own_overrides, "own-override"),
