@@ -15,7 +15,7 @@ from histories import current, history
 
 from pmo_lib.figures import health as charts, schedule as plots
 from pmo_lib.figures.labels import NAME_WIDTH, Rows, framed, wrapped
-from pmo_lib.metrics import baselines, disclosure, health, milestones, ratings, schedule
+from pmo_lib.metrics import baselines, cohorts, disclosure, health, milestones, ratings, schedule
 from pmo_lib.metrics.movement import Between
 from pmo_lib.parameters.models import Organisation, Thresholds
 from pmo_lib.sentences import health as words, schedule as notes
@@ -113,6 +113,7 @@ def metric(name: str) -> pd.DataFrame:
     moved = schedule.finishes(PROJECTS, status=STATUS, states=STATES, column="finish_baseline_on", between=LAST)
     judged = schedule.promises(PROJECTS, milestones=POINTS, status=STATUS, column="finish_forecast_on", between=LAST)
     slips = milestones.slips(POINTS, limits=LIMITS, **now)
+    tracked = cohorts.tracks(PROJECTS, status=STATUS, column="finish_baseline_on", between=LAST)
     made: dict[str, Callable[[], pd.DataFrame]] = {
         "decisions": lambda: health.decisions_sought(DECISIONS, **now),
         "changes": lambda: health.changes(rated, finishes=moved, **now),
@@ -131,6 +132,8 @@ def metric(name: str) -> pd.DataFrame:
         "trend": lambda: milestones.trend(POINTS, slipped=slips),
         "slipping": lambda: milestones.slipping(slips),
         "drift": lambda: disclosure.drift(STATES, **now),
+        "cohorts": lambda: cohorts.trend(tracked),
+        "stages": lambda: cohorts.slips_by_stage(tracked, least_reports=2),
         "rules": lambda: health.rules(Organisation(id="o", name="O")),
     }
     return made[name]()
@@ -146,6 +149,8 @@ FIGURES = {
     "spread": plots.spread_bars,
     "finishes": plots.finishes_bars,
     "trend": plots.trend_lines,
+    "cohorts": plots.cohort_lines,
+    "stages": plots.stages_ranges,
 }
 TABLES = {
     "decisions": tables.decisions_table, "changes": tables.changes_table, "movers": tables.movers_table,
@@ -154,6 +159,7 @@ TABLES = {
     "finishes": lists.finishes_table, "spread": lists.spread_table, "kept": lists.kept_table,
     "broken": lists.broken_table, "variance": lists.variance_table, "rebaselines": lists.rebaselines_table,
     "due": lists.due_table, "slipping": lists.slipping_table, "trend": lists.trend_table,
+    "cohorts": lists.cohorts_table, "stages": lists.stages_table,
 }  # fmt: skip
 SENTENCES = {
     "decisions": "2 decisions sought, for £2.50m in all (1 without an amount); 1 past the deadline, first: "
@@ -175,6 +181,11 @@ SENTENCES = {
     "spread": "Of 4 projects 0 (0%%) kept the date; for 2 no movement can be computed.",
     "finishes": "The approved finish moved later since Mar 2024 in 1 of 2 projects that can be compared, "
     "by a median of 545 days; earlier in 1.",
+    "cohorts": "Of the 3 projects first reported in 2024, half moved the approved finish by 0 days or more, and a "
+    "fifth by +545 or more. 3 projects in 1 cohort are followed and none is ever dropped; for 1 the last known date "
+    "is carried along.",
+    "stages": "2 projects: P50 +545 days, P80 +545 days so far; 1 is later. No stage was returned, so all are one "
+    "class. 2 projects cannot be followed yet. Too few for a class of their own: stage not stated.",
     "due": "1 milestone due soon, 0 overdue by their own forecast; next: Gate 1: %s of %s on 10 Apr 2025.",
     "slipping": "0 missed and 1 at risk; the largest slip is 123 days (Gate 2: %s of %s). "
     "Receding as fast as time passes, or faster: 1.",

@@ -98,7 +98,9 @@ class Settlement:
         self._drop_unused_portfolios()
         self._look_back()
         lacking = [name for name in REQUIRED if not self._has(name)]
-        if self.portion.batches or not self.portion.whole:  # else it is said already that there is nothing
+        if (
+            any(map(len, self.portion.batches)) or not self.portion.whole
+        ):  # else it is said already that there is nothing
             for name in lacking:
                 self._lack(name)
         return None if lacking or self.portion.whole else self._checked()

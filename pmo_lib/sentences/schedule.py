@@ -128,7 +128,8 @@ def stages_sentence(slips: pd.DataFrame) -> str:
     stage = "" if first["first_stage"] == "stage not stated" else f" first seen in {first['first_stage']}"
     text = (
         f"{counted(int(first['followed']), noun='project')}{stage}: P50 {number(first['p50_days'], signed=True)} days, "
-        f"P80 {number(first['p80_days'], signed=True)} days so far; {first['later']} are later."
+        f"P80 {number(first['p80_days'], signed=True)} days so far; {first['later']} "
+        f"{'is' if first['later'] == 1 else 'are'} later."
     )
     if len(slips) == 1 and not stage:
         text += " No stage was returned, so all are one class."
