@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import date
+from numbers import Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
@@ -124,7 +125,7 @@ def _write_instead(sheet: Any, *, cells: Instead, formats: Mapping[Kind, Any]) -
         match value:
             case None:
                 sheet.write_blank(row, column, None, formats["text"])
-            case int() | float():
+            case Real():
                 sheet.write_number(row, column, value, formats["number"])
             case date():
                 sheet.write_datetime(row, column, value, formats["date"])
