@@ -12,7 +12,14 @@ import pandas as pd
 
 from pmo_lib.contracts.findings import findings_table
 from pmo_lib.contracts.returned import QUARANTINE_COLUMNS, RETURN_COLUMNS, Checked
-from pmo_lib.contracts.rules import Failure, cell_failures, key_failures, reference_failures
+from pmo_lib.contracts.rules import (
+    Circumstances,
+    Failure,
+    cell_failures,
+    group_failures,
+    key_failures,
+    reference_failures,
+)
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.intake import hierarchy
 from pmo_lib.intake.books import Books, cell_accounts, minor_units
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.models import Organisation
 
 REFUSED = "return-refused"
+ELSEWHERE = frozenset(("wrong-period", "no-status-date"))  # rows that are set aside unread: they speak of another day
 UNITS = ("portfolios", "programmes", "lineage")
 LINEAGE_KEY = TABLES["lineage"].key
 REQUIRED = tuple(table.name for table in TABLES.values() if table.required)
@@ -58,6 +66,7 @@ class Settlement:
     previous: Mapping[str, pd.DataFrame] | None
     findings: list[Finding] = field(init=False)
     made: dict[str, Rows] = field(default_factory=dict)
+    all: dict[str, pd.DataFrame] = field(init=False)
     live: dict[str, pd.DataFrame] = field(init=False)
     books: Books = field(default_factory=Books)
     _nulled: set[tuple[int, int, int]] = field(default_factory=set)
@@ -69,11 +78,15 @@ class Settlement:
         self.books.enter(self.portion.drafts, left_out=self.portion.left_out)
         labels: dict[str, list[int]] = {}
         for label, draft in enumerate(self.portion.drafts):
-            if not draft.rules:
+            if not ELSEWHERE.intersection(draft.rules):
                 labels.setdefault(draft.table.name, []).append(label)
-        self.live = {
+        self.all = {
             name: typed_table(TABLES[name], rows=[self.portion.drafts[n].values for n in own], index=own, exact=False)
             for name, own in labels.items()
+        }
+        self.live = {
+            name: rows.loc[[not self.portion.drafts[label].rules for label in rows.index]]
+            for name, rows in self.all.items()
         }
 
     def settle(self) -> Checked | None:
@@ -124,18 +137,25 @@ class Settlement:
         draft.rules.append(rule)
 
     def _check_cells(self) -> None:
-        for name, rows in list(self.live.items()):
-            for failure in cell_failures(name, rows=rows):
-                self._apply(failure)
+        """Check cells and rows, also those of rows that are set aside: no fault hides another."""
+        around = Circumstances(
+            None if self.portion.status_date is None else pd.Timestamp(self.portion.status_date),
+            frozenset((self.organisation.currency, *self.organisation.rates)),
+        )
+        failures = [each for name, rows in self.all.items() for each in cell_failures(name, rows=rows, around=around)]
+        for failure in [*failures, *group_failures(self.all)]:
+            self._apply(failure)
 
     def _check_keys(self) -> None:
-        for name, rows in self.live.items():
-            for failure in key_failures(name, rows=rows):
+        for name, rows in self.all.items():
+            keyed = rows[rows[[c.name for c in TABLES[name].columns if c.need == "key"]].notna().all(axis=1)]
+            for failure in key_failures(name, rows=keyed):
                 drafts = [self.portion.drafts[label] for label in (failure.row, *failure.others)]
                 places = ", ".join(draft.source_ref for draft in drafts)
                 for draft in drafts:
                     self._report(replace(failure, message=f"{failure.message}: {places}"), draft=draft)
-                self.portion.refused.setdefault(drafts[0].portfolio_id, f"duplicate key in {name}: {places}")
+                if sum(not draft.rules for draft in drafts) > 1:
+                    self.portion.refused.setdefault(drafts[0].portfolio_id, f"duplicate key in {name}: {places}")
 
     def _check_references(self) -> None:
         """Set aside rows that name something that is not there, until no more do: each row may be another's anchor."""
@@ -147,7 +167,9 @@ class Settlement:
             tables = dict(self.live)
             if self.made["portfolios"]:
                 tables["portfolios"] = made
-            failures = [failure for failure in reference_failures(tables) if failure not in reported]
+            rows = {name: self.all[name] for name in self.all}
+            found = reference_failures(rows, parents=tables)
+            failures = [failure for failure in found if failure not in reported]
             reported.update(failures)
             for failure in failures:
                 self._apply(failure)
@@ -157,7 +179,12 @@ class Settlement:
     def _apply(self, failure: Failure) -> None:
         """Do what a rule demands: null the cell, or set the row aside; report it in any case."""
         draft = self.portion.drafts[failure.row]
-        self._report(failure, draft=draft)
+        if failure.blank and (failure.column in draft.states or failure.column not in draft.columns):
+            return  # the return says why the cell is empty, or has no such column
+        for label in (failure.row, *failure.others):
+            self._report(failure, draft=self.portion.drafts[label])
+        if draft.rules:
+            return
         if failure.action == "quarantined":
             self._set_aside(failure.row, rule=failure.rule)
         elif failure.action == "nulled":

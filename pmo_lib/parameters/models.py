@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -86,6 +87,14 @@ class RiskRules(Model):
         return self
 
 
+class Rate(Model):
+    """What one unit of a currency is worth in the organisation's own, on a day, by a source that others can check."""
+
+    per_unit: Annotated[float, Field(gt=0)] = Field(description="Units of the organisation's currency for one unit")
+    on: date = Field(description="Day of the rate")
+    source: str = Field(min_length=1, description="Who published it")
+
+
 class Organisation(Model):
     """One organisation: a workspace with its own parameters, snapshot chain and outputs."""
 
@@ -104,6 +113,9 @@ class Organisation(Model):
     baseline_is_latest_approved: bool = Field(
         False,
         description="Dates and costs are 'latest approved': a change is movement of the baseline, not slip",
+    )
+    rates: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")], Rate] = Field(
+        default_factory=dict, description="Currencies beside the organisation's own; money in any other is a finding"
     )
     thresholds: Thresholds = Thresholds()
     risk: RiskRules = RiskRules()
