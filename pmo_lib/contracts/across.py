@@ -36,9 +36,7 @@ def group_failures(tables: Tables) -> list[Failure]:
     ]
 
 
-def _kept(
-    table: str, *, row: int, cell: str, words: tuple[str, str, str], others: tuple[int, ...] = ()
-) -> Failure:
+def _kept(table: str, *, row: int, cell: str, words: tuple[str, str, str], others: tuple[int, ...] = ()) -> Failure:
     rule, message, fix = words
     return Failure(table, row, cell, rule, "warning", "kept", message, fix, others=others)
 
@@ -62,7 +60,7 @@ def _mixed_bases(projects: pd.DataFrame) -> Iterator[Failure]:
         if bases.nunique() < 2:
             continue
         counts = bases.value_counts(sort=False)
-        usual = str(counts.index[counts.to_numpy().argmax()])
+        usual = str(counts.idxmax())
         for row in bases.index[bases != usual]:
             message = f"price_base is not that of most projects here, {usual!r}: no total over both is shown"
             words = ("mixed-price-bases", message, "restate it in the same prices, or correct the label")
@@ -78,10 +76,13 @@ def _unbalanced(finance: pd.DataFrame, *, projects: pd.DataFrame) -> Iterator[Fa
     ends = moved[["project_id", "counterparty"]]
     pair = pd.Series([" and ".join(sorted(map(str, each))) for each in ends.itertuples(index=False)], index=moved.index)
     keys = [pair, moved["period"], moved["period_kind"], moved["measure"], moved["currency"]]
-    for (between, period, _, measure, _), rows in moved.groupby(keys, sort=True, dropna=False):
+    for _, rows in moved.groupby(keys, sort=True, dropna=False):
         total = float(rows["amount"].sum())
         if abs(total) > CENT:
             first, *others = (int(label) for label in rows.index)
+            between, measure, period = (
+                str(cells.to_list()[0]) for cells in (pair[rows.index], rows["measure"], rows["period"])
+            )
             message = f"the {measure}s between {between} in {period} do not net to zero but to {total:,.2f}"
             words = ("transfer-off-balance", message, "enter the same amount on both sides, with opposite signs")
             yield _kept("finance", row=first, cell="amount", words=words, others=tuple(others))
@@ -94,8 +95,8 @@ def _falling(earned_value: pd.DataFrame) -> Iterator[Failure]:
     plans = earned_value[earned_value["planned_value"].notna()].sort_values("month", kind="stable")
     before = plans.groupby(["portfolio_id", "project_id", "baseline_version"], sort=False)["planned_value"].cummax()
     for row in sorted(plans.index[plans["planned_value"] < before - CENT]):
-        message = f"planned_value is cumulative and falls to {plans.at[row, 'planned_value']:,.2f}"
-        words = ("plan-falls", f"{message}, below an earlier month", "enter the value to the end of the month")
+        message = "planned_value is cumulative and below that of an earlier month"
+        words = ("plan-falls", message, "enter the value to the end of the month")
         yield _kept("earned_value", row=int(row), cell="planned_value", words=words)
 
 

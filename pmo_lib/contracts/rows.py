@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pandas as pd
 
@@ -33,11 +33,16 @@ _SPANS = {
 }
 _MET = {"milestones": ("actual_on", "baseline_on"), "projects": ("finish_actual_on", "finish_baseline_on")}
 
-Keeps = Callable[[pd.DataFrame, Circumstances], pd.Series]
+
+class Keeps(Protocol):
+    """Returns a boolean per row: whether it keeps the rule, True also where the rule does not apply."""
+
+    def __call__(self, rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
+        """Hold the rows against the rule."""
 
 
 class RowRule(NamedTuple):
-    """A rule over the cells of one row: ``keeps`` returns a boolean per row, True also where it does not apply.
+    """A rule over the cells of one row.
 
     ``blank``: the fault is an empty cell, and none where the return says why it is empty.
     """
@@ -56,7 +61,7 @@ class RowRule(NamedTuple):
 def in_order(*names: str) -> Keeps:
     """Return a rule: the values of these columns rise, where they are filled."""
 
-    def keeps(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+    def keeps(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
         good = pd.Series(True, index=rows.index)
         for earlier, later in [(a, b) for n, a in enumerate(names) for b in names[n + 1 :]]:
             good &= ~(rows[earlier] > rows[later])
@@ -76,7 +81,7 @@ def _no_total(column: str) -> Keeps:
 def _not_ahead(column: str, *, where: Callable[[pd.DataFrame], pd.Series] | None = None) -> Keeps:
     """Return a rule: the day is not after the status date."""
 
-    def keeps(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+    def keeps(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
         if around.status_date is None:
             return _always(rows)
         ahead = rows[column] > around.status_date
@@ -88,7 +93,7 @@ def _not_ahead(column: str, *, where: Callable[[pd.DataFrame], pd.Series] | None
 def _month_not_ahead(column: str, *, applies: Callable[[pd.DataFrame], pd.Series]) -> Keeps:
     """Return a rule: the month, where the rule applies, is not after that of the status date."""
 
-    def keeps(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+    def keeps(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
         if around.status_date is None:
             return _always(rows)
         return ~(_true(rows[column] > f"{around.status_date:%Y-%m}") & applies(rows))
@@ -99,7 +104,7 @@ def _month_not_ahead(column: str, *, applies: Callable[[pd.DataFrame], pd.Series
 def _still_ahead(forecast: str, *, actual: str) -> Keeps:
     """Return a rule: what has not happened is not forecast for a day before the status date."""
 
-    def keeps(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+    def keeps(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
         if around.status_date is None:
             return _always(rows)
         late = (rows[forecast] < around.status_date) & rows[actual].isna()
@@ -108,17 +113,17 @@ def _still_ahead(forecast: str, *, actual: str) -> Keeps:
     return keeps
 
 
-def _forecast_month_ahead(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+def _forecast_month_ahead(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
     if around.status_date is None:
         return _always(rows)
     return ~(rows["measure"].eq("forecast") & _true(rows["period"] < f"{around.status_date:%Y-%m}"))
 
 
-def _not_expired(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+def _not_expired(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
     return _always(rows) if around.status_date is None else ~(rows["expires_on"] < around.status_date)
 
 
-def _has_rate(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+def _has_rate(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
     known = rows["currency"].isin(around.currencies) | ~_true(rows["currency"].str.fullmatch(r"[A-Z]{3}"))
     return known if around.currencies else _always(rows)
 
@@ -137,6 +142,10 @@ def _has_money(table: str) -> Callable[[pd.DataFrame], pd.Series]:
     return lambda rows: rows[money].notna().any(axis=1)
 
 
+def _is_filled(column: str) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda rows: rows[column].notna()
+
+
 def _always(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(True, index=rows.index)
 
@@ -146,7 +155,7 @@ def _true(answers: pd.Series) -> pd.Series:
     return answers.fillna(False).astype(bool)
 
 
-def _names_something(rows: pd.DataFrame, around: Circumstances) -> pd.Series:
+def _names_something(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
     return rows["project_id"].notna() | rows["programme_id"].notna()
 
 
@@ -173,10 +182,10 @@ def _times() -> Iterator[RowRule]:
         "finance", "forecast-in-past", "period", _forecast_month_ahead, "kept",
         "a forecast for a period that is over", "enter the actual, or move the forecast",
     )  # fmt: skip
-    for table in TABLES.values():
-        for column in (name for name in table.names if name in FACTS):
+    for each in TABLES.values():
+        for column in (name for name in each.names if name in FACTS):
             yield RowRule(
-                table.name, "fact-in-future", column, _not_ahead(column), "kept",
+                each.name, "fact-in-future", column, _not_ahead(column), "kept",
                 f"{column} is after the status date", "correct the date; what is to come is a forecast",
             )  # fmt: skip
     yield RowRule(
@@ -187,7 +196,7 @@ def _times() -> Iterator[RowRule]:
     for column in ("earned_value", "actual_cost"):
         yield RowRule(
             "earned_value", "fact-in-future", column,
-            _month_not_ahead("month", applies=lambda rows, column=column: rows[column].notna()), "kept",
+            _month_not_ahead("month", applies=_is_filled(column)), "kept",
             f"{column} for a month after the status date", "leave it blank until the month is over",
         )  # fmt: skip
     yield RowRule(
@@ -245,7 +254,7 @@ def _states_of_things() -> Iterator[RowRule]:
     for table, (actual, baseline) in _MET.items():
         yield RowRule(
             table, "actual-without-baseline", baseline,
-            _filled_where(baseline, applies=lambda rows, actual=actual: rows[actual].notna()), "kept",
+            _filled_where(baseline, applies=_is_filled(actual)), "kept",
             f"{actual} is filled in and there is no {baseline} to compare it with", f"enter {baseline}", blank=True,
         )  # fmt: skip
 

@@ -77,7 +77,7 @@ def cell_failures(name: str, *, rows: pd.DataFrame, around: Circumstances = NOWH
         for case in cases
     ]
     for rule in (each for each in ROW_RULES if each.table == name and not rows.empty):
-        keeps = rule.keeps(rows, around).to_numpy(dtype=bool, na_value=True)
+        keeps = rule.keeps(rows, around=around).to_numpy(dtype=bool, na_value=True)
         failures += [_of_rule(rule, row=int(label)) for label in rows.index[~keeps]]
     return sorted(failures, key=lambda failure: (failure.row, failure.column, failure.rule))
 

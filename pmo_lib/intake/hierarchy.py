@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +21,19 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 
-def declared_portfolios(drafts: Sequence[Draft], *, mapping: SourceMapping) -> tuple[Rows, list[Finding]]:
-    """Return a row for every portfolio of the data and for the unit above; and notices of nameless ones."""
+def declared_portfolios(first: Mapping[str, Draft], *, mapping: SourceMapping) -> tuple[Rows, list[Finding]]:
+    """Return a row for every portfolio of the data and for the unit above; and notices of nameless ones.
+
+    Parameters
+    ----------
+    first
+        Portfolio → the first row that names it.
+    mapping
+        Their names and the unit above.
+    """
     declared = mapping.portfolios
     if declared is None:
         return [], []
-    first: dict[str, Draft] = {}
-    for draft in drafts:
-        if draft.portfolio_id:
-            first.setdefault(draft.portfolio_id, draft)
     shared = {"hierarchy": declared.hierarchy, "currency": declared.currency}
     parent = declared.parent
     rows: Rows = [
@@ -85,7 +90,7 @@ def moved_rows(projects: Sequence[Draft], *, previous: pd.DataFrame, status_date
         homes.setdefault(project, set()).add(portfolio)
     rows: Rows = []
     for draft in projects:
-        project = draft.values["project_id"]
+        project = draft.value("project_id")
         before = homes.get(project, set())
         if len(before) == 1 and draft.portfolio_id not in before:
             ends = (next(iter(before)), draft.portfolio_id)
@@ -100,19 +105,19 @@ def identity_findings(projects: Sequence[Draft], *, previous: pd.DataFrame) -> I
     written = {
         p: w for p, w in zip(previous["project_id"], previous["id_as_returned"], strict=True) if isinstance(w, str)
     }
-    here = {draft.values["project_id"] for draft in projects}
+    here = {draft.value("project_id") for draft in projects}
     names = _single(previous.loc[~previous["project_id"].isin(here)])
     known = set(previous["project_id"])
     for draft in projects:
-        now, before = draft.values.get("id_as_returned"), written.get(draft.values["project_id"])
+        now, before = draft.value("id_as_returned"), written.get(draft.value("project_id"))
         if now and before and now != before and now.casefold() == before.casefold():
             message = f"the id was written {before} in the period before"
             yield _notice(
                 draft, rule="id-case-changed", message=message, fix="keep one way of writing it; they are taken as one"
             )
     for draft in projects:
-        before = names.get(fold(draft.values["name"]))
-        if before and draft.values["project_id"] not in known:
+        before = names.get(fold(draft.value("name")))
+        if before and draft.value("project_id") not in known:
             message = f"a project of the same name had the id {before} in the period before, which is gone"
             yield _notice(
                 draft,
@@ -135,8 +140,18 @@ def _notice(draft: Draft, *, rule: str, message: str, fix: str) -> Finding:
     )
 
 
+@dataclass
+class Returned:
+    """What came in of one portfolio: its files, its rows, those set aside, the tables of its facts that are used."""
+
+    files: set[str] = field(default_factory=set)
+    facts: int = 0
+    aside: int = 0
+    used: set[str] = field(default_factory=set)
+
+
 def return_rows(
-    drafts: Sequence[Draft],
+    own: Mapping[str, Returned],
     *,
     refused: Mapping[str, str],
     units: Sequence[Mapping[str, Any]],
@@ -147,8 +162,8 @@ def return_rows(
 
     Parameters
     ----------
-    drafts
-        All rows of the period, also those that are set aside.
+    own
+        Portfolio → what came in of it.
     refused
         Portfolio → why.
     units
@@ -158,10 +173,6 @@ def return_rows(
     ended
         Portfolios that lineage says are no more.
     """
-    own: dict[str, list[Draft]] = {}
-    for draft in drafts:
-        if draft.portfolio_id:
-            own.setdefault(draft.portfolio_id, []).append(draft)
     above = {unit.get("parent_id") for unit in units}
     expected = {u["portfolio_id"] for u in units if u["portfolio_id"] not in above or u["portfolio_id"] in own}
     if previous is not None:
@@ -169,23 +180,20 @@ def return_rows(
         expected |= set(previous["portfolio_id"]) - parents - ended - set(above)
     rows = []
     for name in sorted(expected | set(own) | set(refused)):
-        state, reason = _return_state(own.get(name, []), refusal=refused.get(name))
+        returned = own.get(name, Returned())
+        state, reason = _return_state(returned, refusal=refused.get(name))
         if state == "not returned" and name in above:
             continue
-        files = sorted({draft.layout.grid.file for draft in own.get(name, [])})
-        rows.append({"portfolio_id": name, "state": state, "file": "; ".join(files), "reason": reason})
+        rows.append({"portfolio_id": name, "state": state, "file": "; ".join(sorted(returned.files)), "reason": reason})
     return rows
 
 
-def _return_state(drafts: Sequence[Draft], *, refusal: str | None) -> tuple[str, str]:
+def _return_state(returned: Returned, *, refusal: str | None) -> tuple[str, str]:
     if refusal is not None:
         return "refused", refusal
-    facts = [draft for draft in drafts if draft.table.name not in ("portfolios", "lineage")]
-    if not facts:
+    if not returned.facts:
         return "not returned", "no row of it in this return"
-    aside = sum(bool(draft.rules) for draft in drafts)
-    used = {draft.table.name for draft in facts if not draft.rules}
-    lacking = [name for name in ("projects", "status") if name not in used]
+    lacking = [name for name in ("projects", "status") if name not in returned.used]
     if lacking:
         return "partial", f"no usable row in {' and '.join(lacking)}"
-    return ("partial", f"{aside} rows set aside") if aside else ("returned", "")
+    return ("partial", f"{returned.aside} rows set aside") if returned.aside else ("returned", "")

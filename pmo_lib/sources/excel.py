@@ -63,7 +63,7 @@ def _grid(workbook: CalamineWorkbook, *, path: Path, name: str, faults: dict[tup
     rows += [[None] * width for _ in range(height - len(rows))]
     if rows and len(rows[0]) < width:
         rows[0] = [*rows[0], *[None] * (width - len(rows[0]))]
-    return Grid(path.name, name, padded(rows), faults)
+    return Grid(path.name, name, padded(rows), faults, has_types=True)
 
 
 def _faults(path: Path) -> dict[str, dict[tuple[int, int], str]]:

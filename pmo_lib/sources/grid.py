@@ -26,12 +26,15 @@ class Grid:
     faults
         ``(row, column)`` (both from 0) → what the program that wrote the file says instead of a value (``#N/A``), or
         ``"formula without a value"``.
+    has_types
+        Whether the format tells a number from a text that looks like one.
     """
 
     file: str
     sheet: str
     rows: list[list[Raw]]
     faults: dict[tuple[int, int], str] = field(default_factory=dict)
+    has_types: bool = False
 
     @property
     def width(self) -> int:
@@ -41,7 +44,8 @@ class Grid:
     def turned(self) -> Grid:
         """Return the grid with rows and columns exchanged."""
         rows = [list(column) for column in zip(*self.rows, strict=True)]
-        return Grid(self.file, self.sheet, rows, {(column, row): fault for (row, column), fault in self.faults.items()})
+        faults = {(column, row): fault for (row, column), fault in self.faults.items()}
+        return Grid(self.file, self.sheet, rows, faults, self.has_types)
 
 
 def padded(rows: list[list[Raw]]) -> list[list[Raw]]:
