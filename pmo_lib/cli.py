@@ -198,6 +198,8 @@ def _settings(org: str, *, mapping: str | None) -> tuple[Organisation, Mapping |
 
 
 def _checked(source: Path | None, *, org: str, mapping: str | None, period: str | None) -> list[Checked]:
+    import pandas as pd
+
     from pmo_lib.intake.check import check as check_returns
     from pmo_lib.snapshots import Archive, open_snapshot
 
@@ -209,7 +211,11 @@ def _checked(source: Path | None, *, org: str, mapping: str | None, period: str 
         if not earlier:
             return None
         before = open_snapshot(archive, period=earlier[-1])
-        return {name: before.table(name) for name in ("projects", "portfolios")}
+        known = pd.concat(
+            [snapshot.table("projects").assign(period=snapshot.period) for snapshot in before.chain()],
+            ignore_index=True,
+        )
+        return {"projects": before.table("projects"), "portfolios": before.table("portfolios"), "earlier": known}
 
     paths = _paths(source, mapping=layout)
     return check_returns(paths, organisation=organisation, mapping=layout, period=period, previous=previous)

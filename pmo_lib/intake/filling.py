@@ -13,6 +13,7 @@ from pmo_lib.intake.drafts import BLANK, FAULTY, IGNORED, STATED, TYPED, Batch, 
 from pmo_lib.intake.faults import Fault
 from pmo_lib.intake.layout import fold
 from pmo_lib.intake.plans import PUBLISHED
+from pmo_lib.intake.plausible import doubts
 from pmo_lib.intake.published import disagreement, relative_change
 from pmo_lib.intake.values import plain_text
 from pmo_lib.sources.grid import is_blank
@@ -209,8 +210,9 @@ class Filler:
             odd = readings[column.name].odd if column.name in readings else {}
             lacking = set(_lacking(batch, column=column))
             absent = column.name in readers and readers[column.name].cell.column in self.layout.missing
-            for row in sorted(lacking.union(odd)):
-                faults = odd[row].faults if row in odd else ()
+            doubted = _doubted(batch, column=column, reader=readers.get(column.name), odd=odd)
+            for row in sorted(lacking.union(odd, doubted)):
+                faults = (*(odd[row].faults if row in odd else ()), *doubted.get(row, ()))
                 if row in lacking and absent:
                     batch.set_aside(row, rule="column-missing")  # said once, of the sheet
                     continue
@@ -231,14 +233,16 @@ class Filler:
         raws = self.layout.raws(records, name=entry.check.published.column or "")
         origin = Origin([r for r, raw in zip(records, raws, strict=True) if not is_blank(raw)], self.variables)
         sign = entry.check.sign.format_map(self.variables)
-        of, against = (self._reading(reader, origin=origin)[0].values for reader in (entry.of, entry.against))
-        recomputed = [relative_change(a, against=b, sign=sign) for a, b in zip(of, against, strict=True)]
+        recomputed: list[float | None] = [None] * len(origin.records)  # a change waits for the reports before
+        if entry.check.against:
+            of, against = (self._reading(reader, origin=origin)[0].values for reader in (entry.of, entry.against))
+            recomputed = [relative_change(a, against=b, sign=sign) for a, b in zip(of, against, strict=True)]
         count = len(recomputed)
         given: dict[str, list[object]] = {
             "figure": [entry.check.figure] * count, "sign_rule": [sign] * count, "recomputed": list(recomputed)
         }  # fmt: skip
         batch = self._fill_rows(origin, table=PUBLISHED, readers=entry.readers, given=given)
-        for draft, computed in zip(batch.drafts(), recomputed, strict=True):
+        for draft, computed in zip(batch.drafts(), recomputed, strict=True) if entry.check.against else ():
             fault = disagreement(entry.check, published=draft.value("published"), recomputed=computed)
             if fault:
                 finding = draft.place("published").finding(fault, action="kept", about=draft.about("published"))
@@ -274,6 +278,21 @@ def _lacking(batch: Batch, *, column: Column) -> list[int]:
     if values is None:
         return list(range(len(batch)))
     return [row for row, value in enumerate(values) if value is None] if None in values else []
+
+
+def _doubted(
+    batch: Batch, *, column: Column, reader: Reader | None, odd: Mapping[int, Outcome]
+) -> dict[int, tuple[Fault, ...]]:
+    """Return row → what the mapping finds odd in the cells of a column (see :mod:`pmo_lib.intake.plausible`)."""
+    if reader is None or not (reader.cell.expected or reader.cell.plausible):
+        return {}
+    found = {
+        row: doubts(
+            odd.get(row) or Outcome("blank" if value is None else "typed", value=value), cell=reader.cell, day=day
+        )
+        for row, (value, day) in enumerate(zip(batch.values[column.name], batch.days, strict=True))
+    }
+    return {row: faults for row, faults in found.items() if faults}
 
 
 def _missing(column: Column) -> Fault:

@@ -19,45 +19,56 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.mapping import Mapping as SourceMapping
 
 Rows = list[dict[str, Any]]
+CLIENT = "client"
 
 
-def declared_portfolios(first: Mapping[str, Draft], *, mapping: SourceMapping) -> tuple[Rows, list[Finding]]:
-    """Return a row for every portfolio of the data and for the unit above; and notices of nameless ones.
+def declared_portfolios(
+    first: Mapping[str, Draft], *, served: Mapping[str, Draft], mapping: SourceMapping
+) -> tuple[Rows, list[Finding]]:
+    """Return a row for every portfolio of the data, for whom they only serve and for the unit above; and notices.
+
+    A unit that projects name as their client and that delivers none is in the hierarchy ``client`` and owes no return.
 
     Parameters
     ----------
     first
         Portfolio → the first row that names it.
+    served
+        Client → the first project that names it.
     mapping
         Their names and the unit above.
     """
     declared = mapping.portfolios
     if declared is None:
         return [], []
+    served = {name: draft for name, draft in served.items() if name not in first}
     shared = {"hierarchy": declared.hierarchy, "currency": declared.currency}
     parent = declared.parent
     rows: Rows = [
         {"portfolio_id": name, "name": declared.names.get(name, name), "level": "portfolio",
-         "parent_id": parent.id if parent else None, "source_ref": first[name].source_ref, **shared}
-        for name in sorted(first)
+         "parent_id": parent.id if parent else None, "source_ref": draft.source_ref, **shared,
+         **({"hierarchy": CLIENT} if name in served else {})}
+        for name, draft in sorted({**first, **served}.items())
     ]  # fmt: skip
     if parent:
         rows.append(
             {"portfolio_id": parent.id, "name": parent.name, "level": "enterprise",
              "source_ref": f"mapping {mapping.name}", **shared}
         )  # fmt: skip
-    return rows, [_nameless(first[name], name=name) for name in sorted(set(first) - set(declared.names))]
+    named = set(declared.names)
+    nameless = [_nameless(first[name], name=name) for name in sorted(set(first) - named)]
+    nameless += [_nameless(served[name], name=name, column="client_id") for name in sorted(set(served) - named)]
+    return rows, nameless
 
 
-def _nameless(draft: Draft, *, name: str) -> Finding:
+def _nameless(draft: Draft, *, name: str, column: str = "portfolio_id") -> Finding:
     fault = Fault(
         "portfolio-without-name",
         "notice",
-        f"the portfolio {name} has no name in the mapping",
+        f"the {column.removesuffix('_id')} {name} has no name in the mapping",
         "add its name to the mapping, under portfolios, or correct the code",
     )
-    about = draft.about("portfolio_id")
-    return draft.place("portfolio_id").finding(fault, action="kept", about=about)
+    return draft.place(column).finding(fault, action="kept", about=draft.about(column))
 
 
 def succession_rows(mapping: SourceMapping, *, status_date: date) -> Rows:
@@ -173,9 +184,11 @@ def return_rows(
     ended
         Portfolios that lineage says are no more.
     """
+    units = [unit for unit in units if unit.get("hierarchy") != CLIENT]
     above = {unit.get("parent_id") for unit in units}
     expected = {u["portfolio_id"] for u in units if u["portfolio_id"] not in above or u["portfolio_id"] in own}
     if previous is not None:
+        previous = previous[previous["hierarchy"].ne(CLIENT)]
         parents = set(previous["parent_id"].dropna())
         expected |= set(previous["portfolio_id"]) - parents - ended - set(above)
     rows = []

@@ -71,5 +71,5 @@ def _check(check: Check, *, sheet: Sheet, reader: Callable[[Column, Cell], Reade
         check,
         {name: reader(PUBLISHED.column(name), cell) for name, cell in {**given, "published": check.published}.items()},
         reader(amount, cells.get(check.of, Cell(column=check.of))),
-        reader(amount, cells.get(check.against, Cell(column=check.against))),
+        reader(amount, cells.get(check.against, Cell(column=check.against or check.of))),
     )

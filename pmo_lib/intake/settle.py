@@ -21,7 +21,7 @@ from pmo_lib.contracts.rules import (
     reference_failures,
 )
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.intake import hierarchy
+from pmo_lib.intake import continuity, hierarchy
 from pmo_lib.intake.books import Books, cell_accounts
 from pmo_lib.intake.cells import Outcome
 from pmo_lib.intake.drafts import Draft
@@ -59,7 +59,7 @@ class Settlement:
     organisation
         Its limit of unusable rows.
     previous
-        Tables ``projects`` and ``portfolios`` of the period before, if any.
+        Tables ``projects`` and ``portfolios`` of the period before, if any, and ``earlier``: the projects of all.
     """
 
     portion: Portion
@@ -70,6 +70,7 @@ class Settlement:
     made: dict[str, Rows] = field(default_factory=dict)
     stacks: dict[str, Stack] = field(init=False)
     books: Books = field(default_factory=Books)
+    partial: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Enter what came in, as one stack of rows per table."""
@@ -86,7 +87,10 @@ class Settlement:
         """Return the checked return; None if nothing of it can be used (:attr:`findings` say why)."""
         self._check_cells()
         self._check_keys()
-        self.made["portfolios"], notices = hierarchy.declared_portfolios(self._first_drafts(), mapping=self.mapping)
+        served = {client: draft for draft in reversed(self._live("projects")) if (client := draft.value("client_id"))}
+        self.made["portfolios"], notices = hierarchy.declared_portfolios(
+            self._first_drafts(), served=served, mapping=self.mapping
+        )
         self.findings += notices
         self._check_references()
         self._check_limit()
@@ -241,7 +245,10 @@ class Settlement:
         """Leave out made portfolios of which no row is used any more."""
         used = {name for stack in self.stacks.values() for name in stack.live["portfolio_id"].unique()}
         made = self.made["portfolios"]
-        self.made["portfolios"] = [row for row in made if row["portfolio_id"] in used or row["level"] == "enterprise"]
+        kept = {"enterprise", hierarchy.CLIENT}
+        self.made["portfolios"] = [
+            row for row in made if row["portfolio_id"] in used or kept & {row["level"], row["hierarchy"]}
+        ]
         if not used:
             self.made["portfolios"] = []
 
@@ -255,8 +262,23 @@ class Settlement:
             before, projects = self.previous["projects"], self._live("projects")
             lineage += hierarchy.moved_rows(projects, previous=before, status_date=day)
             self.findings += hierarchy.identity_findings(projects, previous=before)
+            self._look_further_back(projects, earlier=self.previous.get("earlier"))
         known = {tuple(draft.value(name) for name in LINEAGE_KEY) for draft in self._live("lineage")}
         self.made["lineage"] = [row for row in lineage if tuple(row[name] for name in LINEAGE_KEY) not in known]
+
+    def _look_further_back(self, projects: list[Draft], *, earlier: pd.DataFrame | None) -> None:
+        """Tell blank records from empty cells; compute published changes again."""
+        if earlier is None:
+            return
+        silent = continuity.fallen_silent(projects, earlier=earlier)
+        continuity.mark_silent(silent)
+        self.partial = continuity.silence_reasons(silent, projects=projects)
+        self.findings += continuity.silence_findings(silent, reasons=self.partial)
+        checks, figures = continuity.change_checks(self.mapping), self.stacks.get("published_figures")
+        if checks and figures is not None:
+            drafts = list(figures.drafts())
+            self.findings += continuity.recompute_changes(drafts, checks=checks, projects=projects, earlier=earlier)
+            figures.rows["recomputed"] = pd.Series(figures.values("recomputed"), dtype="float64")
 
     def _lack(self, name: str) -> None:
         fault = Fault(
@@ -342,6 +364,9 @@ class Settlement:
             previous=None if self.previous is None else self.previous.get("portfolios"),
             ended=ended,
         )
+        for row in rows:
+            if row["state"] == "returned" and row["portfolio_id"] in self.partial:
+                row |= {"state": "partial", "reason": self.partial[row["portfolio_id"]]}
         return pd.DataFrame(rows, columns=list(RETURN_COLUMNS))
 
     def _returned(self) -> dict[str, hierarchy.Returned]:

@@ -19,8 +19,10 @@ from pmo_lib.metrics.movement import (
     MOVED_IN,
     MOVED_OUT,
     NEVER,
+    NOT_RETURNED,
     PUBLISHED,
     REBASED,
+    RETURNED,
     STAYED,
     UNCHANGED,
     WITHDRAWN,
@@ -33,14 +35,14 @@ if TYPE_CHECKING:
 OPENING, CLOSING = "before", "now"
 FIRST = "first report"
 # Why there is no single figure any more: the state of the cell, or that there is none.
-WITHHELD, RANGE, NOT_RETURNED, NO_FIGURE = "withheld", "range only", "not returned", "no figure given"
+WITHHELD, RANGE, NO_FIGURE = "withheld", "range only", "no figure given"
 GONE = {"withheld": WITHHELD, "a range": RANGE, "range": RANGE}
 STATED = r"(?:^|: )(withheld|a range|range|not returned|no \w+ returned)"
 # A project that was renamed, split or merged goes under its old id and comes under its new one.
 SUCCEEDED, SUCCESSOR = "succeeded by another", "successor of another"
 CAUSES = (
-    LEFT, MOVED_OUT, SUCCEEDED, WITHHELD, RANGE, NOT_RETURNED, NO_FIGURE, REBASED, PUBLISHED, MOVED_IN, SUCCESSOR,
-    JOINED, UNCHANGED, NEVER,
+    LEFT, MOVED_OUT, SUCCEEDED, WITHHELD, RANGE, NOT_RETURNED, NO_FIGURE, REBASED, PUBLISHED, RETURNED, MOVED_IN,
+    SUCCESSOR, JOINED, UNCHANGED, NEVER,
 )  # fmt: skip
 GOES, COMES = (LEFT, MOVED_OUT, SUCCEEDED), (JOINED, MOVED_IN, SUCCESSOR)
 BRIDGE_COLUMNS = [
@@ -52,7 +54,12 @@ CAUSE_COLUMNS = STEP_COLUMNS
 
 
 def bridge(
-    pairs: pd.DataFrame, *, reasons: pd.Series, currency: str, reorganised: frozenset[str] = frozenset()
+    pairs: pd.DataFrame,
+    *,
+    reasons: pd.Series,
+    currency: str,
+    reorganised: frozenset[str] = frozenset(),
+    before_reasons: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Say of each project what it did to the total, and why.
 
@@ -66,6 +73,8 @@ def bridge(
         The one currency of both totals.
     reorganised
         Ids of projects that were renamed, split or merged: they neither left nor joined.
+    before_reasons
+        By ``project_id``: why there was no value before; what was not returned then is returned again, not new.
 
     Returns
     -------
@@ -77,10 +86,11 @@ def bridge(
         no single figure now is withheld, a range only, not returned, or no figure was given.
     """
     silence = pairs["project_id"].map(reasons).astype("str").fillna("")
-    rows = _told(decomposition(pairs), silence=silence, reorganised=reorganised)
+    before = pairs["project_id"].map({} if before_reasons is None else before_reasons).astype("str").fillna("")
+    rows = _told(decomposition(pairs), silence=silence, before=before, reorganised=reorganised)
     came, went = rows["cause"].eq(MOVED_IN), rows["cause"].eq(MOVED_OUT)
     stayed = decomposition(pairs.assign(movement=pairs["movement"].mask(came, STAYED)))
-    stayed = _told(stayed, silence=silence, reorganised=reorganised)
+    stayed = _told(stayed, silence=silence, before=before, reorganised=reorganised)
     moved = minor_units(pairs["before"]).fillna(0).where(came | went, 0)
     moved = moved.mask(went, -moved)
     amount = minor_units(rows["now"]).fillna(0) - minor_units(rows["before"]).fillna(0)
@@ -95,11 +105,12 @@ def bridge(
     )[BRIDGE_COLUMNS]
 
 
-def _told(rows: pd.DataFrame, *, silence: pd.Series, reorganised: frozenset[str]) -> pd.DataFrame:
-    """Say why a figure is gone, and tell the projects that were reorganised from those that came or went."""
+def _told(rows: pd.DataFrame, *, silence: pd.Series, before: pd.Series, reorganised: frozenset[str]) -> pd.DataFrame:
+    """Say why a figure is gone or back, and tell the projects that were reorganised from those that came or went."""
     state = silence.str.extract(STATED, expand=False)
     gone = state.map(GONE).fillna(NOT_RETURNED).where(state.notna(), NO_FIGURE)
     cause = rows["cause"].mask(rows["cause"].eq(WITHDRAWN), gone)
+    cause = cause.mask(cause.eq(PUBLISHED) & before.str.startswith(NOT_RETURNED), RETURNED)
     renamed = rows["project_id"].isin(reorganised)
     cause = cause.mask(renamed & cause.eq(LEFT), SUCCEEDED).mask(renamed & cause.eq(JOINED), SUCCESSOR)
     return rows.assign(cause=cause)

@@ -15,8 +15,10 @@ import pandas as pd
 from pmo_lib.metrics.accounts import outlooks
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge, bridge_steps
 from pmo_lib.metrics.fiscal import FiscalYear
+from pmo_lib.metrics.last_known import in_words, last_known
 from pmo_lib.metrics.money import major_units, minor_units, one_base
 from pmo_lib.metrics.movement import paired, reasons
+from pmo_lib.theme import money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,16 +129,16 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
     -------
     DataFrame
         As :func:`pmo_lib.metrics.bridge.bridge`, with ``basis`` (the column of ``projects`` that was compared: the
-        forecast where there is any, else the baseline), ``price_base`` and ``source_ref``. Without a report before,
-        every project is in it with the cause ``first report``.
+        forecast where there is any, else the baseline), ``price_base``, ``source_ref``, and ``last_known`` with
+        ``last_known_period`` of what was not returned. Without a report before, every project is in it with the cause
+        ``first report``.
 
     Raises
     ------
     ReportError
         If currencies or price bases are mixed among the costs that enter.
     """
-    stated = projects_history[projects_history["period"].isin([view.since, view.period])]
-    history = view.converted(stated, columns=WHOLE_LIFE)
+    history = view.converted(projects_history[projects_history["period"].le(view.period)], columns=WHOLE_LIFE)
     now = view.between.now(history)
     entering = pd.concat([now, view.between.before(history)])
     column = stated_column(entering, candidates=WHOLE_LIFE)
@@ -150,13 +152,14 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
     valued = entering[entering[column].notna() & entering["project_id"].isin(pairs["project_id"])]
     what = f"whole-life cost of {view.portfolio_id}"
     base = one_base(valued, column="price_base", what=what)
-    why = reasons(now, states=states, table="projects", column=column).set_axis(now["project_id"])
-    rows = bridge(
-        pairs,
-        reasons=why[~why.index.duplicated()],
-        currency=one_base(valued, column="currency", what=what),
-        reorganised=view.reorganised,
+    currency = one_base(valued, column="currency", what=what)
+    why, before = (
+        _reasons_by_project(rows, states=states, column=column) for rows in (now, view.between.before(history))
     )
+    known = last_known(history, column=column, reasons=why, between=view.between)
+    told = in_words(why, known=known, write=lambda amount: money(amount, currency=currency))
+    rows = bridge(pairs, reasons=told, currency=currency, reorganised=view.reorganised, before_reasons=before)
+    rows = rows.merge(known, how="left", on="project_id")
     sources = entering.drop_duplicates("project_id").set_index("project_id")["source_ref"]
     text = pd.Series("", index=rows.index, dtype="str")
     return rows.assign(basis=text + column, price_base=text + base, source_ref=rows["project_id"].map(sources))
@@ -352,6 +355,11 @@ def disclosure_trend(projects_history: pd.DataFrame, *, states: pd.DataFrame, vi
     table.insert(0, "projects", table.sum(axis="columns"))
     table["published_share"] = table["published"] / table["projects"]
     return table.reset_index()[TREND_COLUMNS].rename_axis(columns=None)
+
+
+def _reasons_by_project(rows: pd.DataFrame, *, states: pd.DataFrame, column: str) -> pd.Series:
+    one = rows.drop_duplicates("project_id")
+    return reasons(one, states=states, table="projects", column=column).set_axis(one["project_id"])
 
 
 def _compared(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from pmo_lib.metrics.accounts import SHOWN
 from pmo_lib.metrics.bridge import CAUSES, FIRST
 from pmo_lib.metrics.money import minor_units
 from pmo_lib.metrics.movement import LEFT, MOVED_IN, MOVED_OUT, NEVER, UNCHANGED
-from pmo_lib.theme import counted
+from pmo_lib.theme import counted, month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,11 @@ LABELS = {
     "in_year_variance_share": "Outlook against plan",
     "whole_life_cost": "Whole-life cost",
     "plan": "Plan of the year",
+    "whole_life_cost_before": "Whole-life cost in the last report",
+    "whole_life_re_based": "Re-based, like for like",
+    "whole_life_cost_last_known": "Not returned, last known",
 }
+LASTING = ("whole_life_cost", "whole_life_cost_before", "whole_life_re_based", "whole_life_cost_last_known")
 OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
 
@@ -77,7 +81,14 @@ def headline(year: Year, *, years: Years, lives: Lives) -> pd.DataFrame:
 def opening(levels: pd.DataFrame) -> pd.DataFrame:
     """Return the figures of the year that open the page, in the form of :func:`headline`."""
     named = pd.DataFrame(_outlook(levels), columns=["name", "value", "unit", "reason"]).query("name in @OPENING")
+    named = named if len(levels) else named[named["name"].eq("outlook")]
     return _labelled(named, notes=_year_notes(levels))
+
+
+def lasting(whole_life: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures of whole-life cost that open its section, in the form of :func:`headline`."""
+    named = pd.DataFrame(_whole_life(whole_life), columns=["name", "value", "unit", "reason"]).query("name in @LASTING")
+    return _labelled(named, notes=_life_notes(whole_life))
 
 
 def _labelled(named: pd.DataFrame, *, notes: Mapping[str, str]) -> pd.DataFrame:
@@ -110,6 +121,10 @@ def _whole_life(rows: pd.DataFrame) -> Iterator[Row]:
     first = rows.empty or rows["cause"].eq(FIRST).all()
     before = None if first or rows["before"].isna().all() else _sum(rows["before"])
     yield "whole_life_cost_before", before, currency, "no report before, or no figure in it"
+    silent = rows["last_known"].notna()
+    told = _sum(rows["last_known"]) if silent.any() else None
+    yield "whole_life_cost_last_known", told, currency, "nothing that was known before was left out"
+    yield "projects_with_last_known_cost", int(silent.sum()), "projects", ""
     for cause in (cause for cause in CAUSES if cause not in (UNCHANGED, NEVER)):
         moved = cause in (MOVED_IN, MOVED_OUT)
         amounts = (
@@ -146,13 +161,21 @@ def _underspends(rows: pd.DataFrame) -> Iterator[Row]:
 def _notes(levels: pd.DataFrame, *, in_year: pd.DataFrame, whole_life: pd.DataFrame) -> dict[str, str]:
     """Say under a tile how many projects are behind its figure."""
     paired = int(in_year["paired"].sum())
-    costed = int(whole_life["now"].notna().sum())
-    here = int((~whole_life["cause"].isin([LEFT, MOVED_OUT])).sum())
-    notes = {
-        "whole_life_cost": f"{costed} of {counted(here, noun='project')} with a figure",
+    notes = _life_notes(whole_life) | {
         "in_year_variance_share": f"{paired} of {counted(len(in_year), noun='project')} with both",
     }
     return notes | _year_notes(levels)
+
+
+def _life_notes(whole_life: pd.DataFrame) -> dict[str, str]:
+    costed = int(whole_life["now"].notna().sum())
+    here = int((~whole_life["cause"].isin([LEFT, MOVED_OUT])).sum())
+    silent = whole_life[whole_life["last_known"].notna()]
+    latest = f", latest {month(str(silent['last_known_period'].max()))}" if len(silent) else ""
+    return {
+        "whole_life_cost": f"{costed} of {counted(here, noun='project')} with a figure",
+        "whole_life_cost_last_known": f"{counted(len(silent), noun='project')} in no total{latest}",
+    }
 
 
 def _sum(amounts: pd.Series) -> float:

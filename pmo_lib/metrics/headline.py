@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 NO_COST, NO_YEAR, NO_REGISTER = "no project has a single figure", "no plan with an outlook", "no risk register returned"
+NONE_SILENT = "nothing that was known before was left out"
 NO_REPORT, NO_BEFORE = "no report of it is published", "there is no earlier report to compare with"
 LABELS = {
     "portfolios_complete": "Portfolios with every report",
@@ -30,6 +31,7 @@ TREE_FIGURES = (
     ("whole_life_cost_before", "cost_before", "", NO_BEFORE),
     ("whole_life_cost_movement", "cost_movement", "", NO_BEFORE),
     ("whole_life_costs_known", "costs_known", "projects", NO_COST),
+    ("whole_life_cost_last_known", "cost_last_known", "", NONE_SILENT),
     ("in_year_plan", "plan", "", NO_YEAR),
     ("in_year_outlook", "outlook", "", NO_YEAR),
     ("in_year_variance", "variance", "", NO_YEAR),
@@ -96,6 +98,8 @@ def headline(
         *_bridge_figures(tables["cost_bridge"]),
         *_rater_figures(tables["ratings"], period=period),
         *_finish_figures(tables["finishes"]),
+        *_slip_figures(tables["stage_slips"]),
+        *_client_figures(tables["clients"], unit=str(tree.iloc[0]["currency"])),
         *_year_figures(tables["under_for_years"], underspends=tables["underspends"]),
         *_disclosure_figures(tables["disclosure"], moves=tables["moves"], period=period),
     ]
@@ -129,7 +133,9 @@ def _money_figures(top: pd.Series, *, since: str | None) -> Iterator[Figure]:
     moved = "" if since is None or pd.isna(top["cost_movement"]) or pd.isna(top["cost_before"]) else (
         f"{money(top['cost_movement'], currency=unit, signed=True)} since {month(since)}"
     )  # fmt: skip
-    words = ", ".join(part for part in (moved, lacking) if part)
+    silent = top["cost_last_known"]
+    told = "" if pd.isna(silent) else f"beside it {money(silent, currency=unit)} last known, not returned now"
+    words = ", ".join(part for part in (moved, told, lacking) if part)
     yield _figure("whole_life_cost", value=top["cost_now"], unit=unit, reason=NO_COST, movement=words)
     plan = top["plan"]
     share = None if pd.isna(plan) or plan == 0 else top["variance"] / plan
@@ -187,6 +193,23 @@ def _finish_figures(finishes: pd.DataFrame) -> Iterator[Figure]:
     yield _figure("finishes_later", value=len(later), unit="projects")
     median = later.median() if len(later) else None
     yield _figure("finish_later_median_days", value=median, unit="days", reason="no finish date moved later")
+
+
+def _slip_figures(slips: pd.DataFrame) -> Iterator[Figure]:
+    """Yield the percentiles of each class of the organisation's own projects."""
+    for row in slips.to_dict("records"):
+        stem = f"slip_{_stem(str(row['first_stage']))}"
+        yield _figure(f"{stem}_projects", value=row["followed"], unit="projects")
+        for name in ("p50_days", "p80_days"):
+            yield _figure(f"{stem}_{name}", value=row[name], unit="days", reason="no project can be followed yet")
+
+
+def _client_figures(clients: pd.DataFrame, *, unit: str) -> Iterator[Figure]:
+    if len(clients):
+        yield _figure("projects_with_cost", value=clients["costed"].sum(), unit="projects")
+        yield _figure("projects_with_cost_for_others", value=clients["costed_for_others"].sum(), unit="projects")
+        amount = clients["cost_for_others"].sum(min_count=1)
+        yield _figure("whole_life_cost_for_others", value=amount, unit=unit, reason=NO_COST)
 
 
 def _year_figures(under: pd.DataFrame, *, underspends: pd.DataFrame) -> Iterator[Figure]:

@@ -164,6 +164,13 @@ class Unless(Model):
     state: Literal["withheld", "not set", "not returned"] = "not set"
 
 
+class Plausible(Model):
+    """What a value should keep to: beyond it, it is kept and reported."""
+
+    above: Amount | None = Field(None, description="An amount or number should be greater than this")
+    within_years: int | None = Field(None, ge=1, description="A date should be no further from the status date")
+
+
 class Cell(Shorthand):
     """Where the value of a contract column comes from."""
 
@@ -178,6 +185,8 @@ class Cell(Shorthand):
     symbols: tuple[str, ...] = Field((), description="Signs that are dropped here, such as %")
     dates: tuple[str, ...] = Field((), description="Date or month formats of this column")
     unless: Unless | None = None
+    expected: bool = Field(False, description="Every record should have it: a blank cell is a finding")
+    plausible: Plausible | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Cell:
@@ -227,15 +236,18 @@ class Rows(Model):
 class Check(Model):
     """A figure that the source computed itself; it fills ``published_figures`` and each disagreement is a finding.
 
-    The figure is ``(of - against) / against``, and its magnitude where the sign rule is absolute.
+    The figure is ``(of - against) / against``, and its magnitude where the sign rule is absolute. Without ``against``
+    it is the change of a column of ``projects`` since the last report in which the project stood: an amount, or days.
     """
 
     figure: str
     published: Cell
     of: str = Field(description="Source column of the amount")
-    against: str = Field(description="Source column of the amount that it is measured against")
+    against: str = Field(
+        "", description="Source column of the amount that it is measured against; none: the project's last report"
+    )
     sign: str = Field("signed", description="signed or absolute; may be a {variable}")
-    tolerance: float = Field(ge=0, description="Largest difference, as a share, that rounding explains")
+    tolerance: float = Field(ge=0, description="Largest difference, in the figure's unit, that rounding explains")
 
 
 class IgnoredRow(Model):
@@ -266,13 +278,18 @@ class Sheet(Model):
         given = {**self.shared, **rows.columns}
         return {name: given[name] for name in TABLES[rows.table].names if name in given}
 
+    def fills(self, source: str, *, table: str) -> str:
+        """Return the contract column of a table that a source column fills; empty if it fills none."""
+        cells = (item for rows in self.rows if rows.table == table for item in self.cells(rows).items())
+        return next((name for name, cell in cells if cell.column == source), "")
+
     def used(self) -> Iterator[str]:
         """Yield every source column that anything refers to."""
         for rows in self.rows:
             yield from _columns(self.cells(rows).values(), besides=rows.unpivot.value if rows.unpivot else "")
             yield from (condition.column for condition in (rows.when, rows.when_not) if condition)
         for check in self.checks:
-            yield from (*_columns([check.published]), check.of, check.against)
+            yield from (*_columns([check.published]), check.of, *([check.against] if check.against else []))
         yield from (row.column for row in self.ignored_rows)
         if self.status_date:
             yield self.status_date
@@ -284,6 +301,11 @@ class Sheet(Model):
         wrong = [f"column {name} is used and not declared" for name in sorted(used - set(self.columns))]
         wrong += [f"column {name} is declared and not used" for name in self.columns if name not in used]
         wrong += [f"no table here has the shared column {name}" for name in self.shared if name not in held]
+        wrong += [
+            f"the change of {check.of} is checked, and no column of projects holds it"
+            for check in self.checks
+            if not (check.against or self.fills(check.of, table="projects"))
+        ]
         if wrong:
             raise ValueError("; ".join(wrong) + ": correct the name, declare it, or list its header under ignored")
         return self

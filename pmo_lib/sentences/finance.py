@@ -111,6 +111,8 @@ def causes_sentence(steps: pd.DataFrame) -> str:
     known = counted(int(first["valued"]), noun="project")
     before, now = _money(first, column="amount"), _money(last, column="amount")
     said = f"From {before} ({known} with a figure) to {now} ({last['valued']})"
+    if not last["valued"]:
+        said = f"From {before} ({known} with a figure) to no figure at all"
     if causes.empty:
         return f"{said}: nothing moved."
     parts = ", ".join(
@@ -120,7 +122,9 @@ def causes_sentence(steps: pd.DataFrame) -> str:
     rebased = money(
         causes.loc[causes["step"].eq("re-based"), "amount"].sum(), currency=str(first["currency"]), signed=True
     )
-    return f"{said}: {parts}. Only re-based is a change of cost like for like: {rebased}."
+    said = f"{said}: {parts}. Only re-based is a change of cost like for like: {rebased}."
+    silent = causes["step"].isin(["not returned", "returned again"]).any()
+    return f"{said} What is not returned is no fall, nor its return a rise." if silent else said
 
 
 def whole_life_sentence(rows: pd.DataFrame) -> str:

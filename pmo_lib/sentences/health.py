@@ -40,9 +40,11 @@ def changes_sentence(changed: pd.DataFrame) -> str:
     rated, dated = (
         counted(row["out_of"], noun=f"comparable {noun}") for row, noun in ((worse, "rating"), (later, "finish date"))
     )
+    ratings = f"of {rated} {_told(worse, what='got worse')} and {_told(better, what='better')}"
+    dates = f"Of {dated} {_told(later, what='moved later')} and {_told(earlier, what='earlier')}."
     said = (
-        f"Since {since}, of {rated} {_told(worse, what='got worse')} and {_told(better, what='better')}.",
-        f"Of {dated} {_told(later, what='moved later')} and {_told(earlier, what='earlier')}.",
+        f"Since {since}, {ratings if worse['out_of'] else 'no rating can be compared'}.",
+        dates if later["out_of"] else "No finish date can be compared.",
         f"Projects: {'; '.join(moves)}." if moves else "The same projects are in both reports.",
     )
     return " ".join(said)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pmo_lib.metrics.facts import NO_REPORT, RISK
 from pmo_lib.metrics.hierarchy import WITHOUT, in_words
-from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT
+from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT, NOT_RETURNED, RETURNED
 from pmo_lib.metrics.portfolio import COMPLETE, ENDED
 from pmo_lib.theme import counted, money, month, number, share
 
@@ -46,6 +46,11 @@ def hierarchy_sentence(tree: pd.DataFrame) -> str:
     if pd.notna(top["risks_open"]):
         said.append(f"{counted(_whole(top['risks_open']), noun='open risk')}")
     text = ", ".join(said) + "."
+    if pd.notna(top["cost_last_known"]):
+        text += (
+            f" Not in it: {money(top['cost_last_known'], currency=currency)}, the last known cost of projects that "
+            "returned none."
+        )
     lacking = in_words(tree.head(1))[0]
     if lacking:
         text += f" Incomplete: without {lacking}."
@@ -81,6 +86,8 @@ def bridge_sentence(steps: pd.DataFrame) -> str:
     )
     if len(moved):
         text += _moves_in_words(moved, currency=currency)
+    if causes["step"].isin([NOT_RETURNED, RETURNED]).any():
+        text += " What is not returned is no fall, nor its return a rise: the last known stands in the table above."
     if causes["step"].eq(NO_REPORT).any():
         text += " What has no report now has not fallen: it is in the first total only."
     return text
@@ -187,10 +194,12 @@ def moves_sentence(moves: pd.DataFrame) -> str:
 def clients_sentence(clients: pd.DataFrame) -> str:
     """Say how many units are served without delivering; see ``metrics.hierarchy.clients``."""
     served = clients[clients["delivers"].eq(0) & clients["serves"].gt(0)]
-    apart = int((clients["serves"] - clients["delivers"]).clip(lower=0).sum())
+    apart, costed = int(clients["costed_for_others"].sum()), int(clients["costed"].sum())
+    amount = money(clients["cost_for_others"].sum(), currency=str(clients["currency"].iloc[0]))
     return (
-        f"Both hierarchies hold the same {counted(int(clients['delivers'].sum()), noun='project')}; at least {apart} "
-        f"serve another unit than the one that delivers them, {counted(len(served), noun='unit')} only served."
+        f"{apart} of {counted(costed, noun='project')} with a cost ({amount}) serve another unit than the one that "
+        f"delivers them. Both hierarchies hold the same {counted(int(clients['delivers'].sum()), noun='project')}; "
+        f"{counted(len(served), noun='unit')} deliver{'s' if len(served) == 1 else ''} none and are only served."
     )
 
 

@@ -241,13 +241,16 @@ def moves_table(moves: pd.DataFrame) -> HtmlTable:
 def clients_table(clients: pd.DataFrame) -> HtmlTable:
     """Write who delivers and who is served; see ``hierarchy.clients``."""
     return html_table(
-        clients,
+        clients.assign(none="–", delivered_by=clients["delivered_by"].fillna("–")),
         columns=[
             Show("name", "Unit"),
             Show("delivers", "Projects it delivers", "number"),
+            Show("costed_for_others", "of them with a cost, for others", "number"),
             Show("serves", "Projects that serve it", "number"),
-            Show("cost_delivered", "Cost it delivers", "money"),
-            Show("cost_served", "Cost that serves it", "money"),
+            Show("delivered_by", "Delivered by"),
+            Show("cost_delivered", "Cost it delivers", "money", reason="none"),
+            Show("cost_for_others", "of it for others", "money", reason="none"),
+            Show("cost_served", "Cost that serves it", "money", reason="none"),
         ],
         caption="By delivery and by client",
     )
@@ -362,6 +365,7 @@ def _measure_columns(shown: pd.DataFrame) -> list[Show]:
         Show("cost_before", "Before", "money", reason="nothing"),
         Show("cost_now", "Now", "money", reason="cost_reason"),
         Show("cost_movement", "Moved", "money_signed", reason="nothing"),
+        Show("cost_last_known", "Last known, not in now", "money", reason="nothing"),
         Show("plan", "Plan", "money", reason="year_reason"),
         Show("outlook", "Outlook", "money", reason="nothing"),
         Show("variance", "Off plan", "money_signed", reason="nothing"),
