@@ -51,8 +51,23 @@ EXPOSURE = pd.DataFrame(
     ],
 )  # fmt: skip
 CLIENTS = pd.DataFrame(
-    [("a", HOSTILE, 3, 30e6, 1, 10e6, "GBP"), ("b", "Council tax", 0, None, 2, 20e6, "GBP")],
-    columns=["unit_id", "name", "delivers", "cost_delivered", "serves", "cost_served", "currency"],
+    [
+        ("a", HOSTILE, 3, 30e6, 1, 10e6, 3, 2, 20e6, "a 1", "GBP"),
+        ("b", "Council tax", 0, None, 2, 20e6, 0, 0, None, "a 2", "GBP"),
+    ],
+    columns=[
+        "unit_id",
+        "name",
+        "delivers",
+        "cost_delivered",
+        "serves",
+        "cost_served",
+        "costed",
+        "costed_for_others",
+        "cost_for_others",
+        "delivered_by",
+        "currency",
+    ],
 )
 FIGURES: list[tuple[Callable[[pd.DataFrame], go.Figure], pd.DataFrame]] = [
     (figures.in_year_bars, YEARS),
@@ -428,8 +443,8 @@ SENTENCES = [
         says.clients_sentence,
         CLIENTS,
         (
-            "Both hierarchies hold the same 3 projects; at least 2 serve another unit than the one that delivers them, "
-            "1 unit only served."
+            "2 of 3 projects with a cost (£20.0m) serve another unit than the one that delivers them. Both hierarchies "
+            "hold the same 3 projects; 1 unit delivers none and is only served."
         ),
     ),
 ]

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from pmo_lib import extracts
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics import bridge, facts, headline, hierarchy, movement, portfolio, structure
+from pmo_lib.metrics import bridge, cohorts, facts, headline, hierarchy, movement, portfolio, structure
 from pmo_lib.parameters.models import Organisation
 
 NOW, BEFORE = "2026-09", "2026-08"
@@ -259,6 +259,34 @@ def test_both_hierarchies_hold_the_same_projects() -> None:
     assert served["delivers"].sum() == served["serves"].sum() == 5
     assert served["cost_delivered"].sum() == pytest.approx(served["cost_served"].sum())
     assert served.set_index("unit_id")["serves"].to_dict() == {"roads": 3, "digital": 2, "housing": 0}
+    ours = FACTS[FACTS["standing"].eq("here") & FACTS["cost_now"].gt(0)]
+    others = ours[ours["client_id"].notna() & ours["client_id"].ne(ours["portfolio_id"])]
+    assert served["costed"].sum() == len(ours)
+    assert served["costed_for_others"].sum() == len(others)
+    assert served["cost_for_others"].sum() == pytest.approx(others["cost_now"].sum())
+
+
+def test_what_was_not_returned_is_beside_the_totals() -> None:
+    """A cost that was not returned has not moved: it is in no total now, and what was last known stands beside them."""
+    costs = TABLES["costs"].reset_index(drop=True)
+    first = costs.index[costs["since_cause"].eq("re-based")][0]
+    silent = {
+        "now": None,
+        "cause": "not returned",
+        "since_cause": "not returned",
+        "last_known": costs.at[first, "before"],
+    }
+    moved = {"amount": -costs.at[first, "before"], "since_amount": -costs.at[first, "before"]}
+    costs = costs.assign(last_known=None).astype(object)
+    for name, value in (silent | moved).items():
+        costs.at[first, name] = value
+    rows = facts_of(TABLES | {"costs": costs})
+    top = node(tree_of(rows), "northshire")
+    before = node(TREE, "northshire")
+    assert top["cost_last_known"] == costs.at[first, "before"]
+    assert top["cost_movement"] == pytest.approx(before["cost_movement"] - TABLES["costs"]["amount"].iloc[first])
+    named = portfolio.largest_movements(costs)
+    assert costs.at[first, "project_id"] not in set(named["project_id"])
 
 
 def test_no_client_no_exhibit() -> None:
@@ -617,6 +645,24 @@ def test_key_figures_say_what_they_are_without() -> None:
     assert key.loc["sro_red_share", ["value", "movement"]].tolist() == [0.0, "of 4 rated"]
 
 
+TRACKS = pd.DataFrame(
+    [
+        (
+            project,
+            "Any",
+            f"2026-0{number}",
+            pd.Timestamp(2026, number, 28),
+            "design",
+            pd.Timestamp(2027, number, 1),
+            "f",
+        )
+        for project in ("A", "B")
+        for number in (7, 8, 9)
+    ],
+    columns=cohorts.TRACK_COLUMNS,
+)
+
+
 def all_tables(costs: pd.DataFrame, *, tree: pd.DataFrame, owed: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the tables that a roll-up publishes, as its notebook puts them together."""
     history = TABLES["in_year"].assign(period=NOW)
@@ -632,6 +678,9 @@ def all_tables(costs: pd.DataFrame, *, tree: pd.DataFrame, owed: pd.DataFrame) -
         "underspends": portfolio.underspends_by_year(pd.DataFrame(columns=["project_id", "year", "moved_days"])),
         "finishes": portfolio.finish_movements(pd.DataFrame(columns=["portfolio_id"]), since=BEFORE),
         "moves": structure.moves(costs),
+        "clients": hierarchy.clients(FACTS, portfolios=UNITS),
+        "finish_trend": cohorts.trend(TRACKS),
+        "stage_slips": cohorts.slips_by_stage(TRACKS),
         **hierarchy.published(tree, costs=costs),
     }
 
@@ -651,6 +700,7 @@ def test_every_figure_has_one_name_and_a_value_or_a_reason() -> None:
         "whole_life_cost_no_figure_given": -20.2, "whole_life_cost_newly_published": 5.55, "in_year_plan": 84.0,
         "in_year_variance": -9.0, "sro_amber": 5, "sro_rated": 5, "sro_red_share": 0.0, "risks_open": 4,
         "exposure_net": 27.5, "exposure_opportunities": -5.0, "costs_published_share": 1.0, "projects_moved": 0,
+        "slip_design_projects": 2, "slip_design_p50_days": 62,
     }  # fmt: skip
     assert {name: round(values[name], 6) for name in expected} == expected
 

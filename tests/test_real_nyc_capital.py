@@ -299,7 +299,7 @@ def test_the_movement_of_the_budget_is_told_by_cause(costs: pd.DataFrame, plain:
     assert [round(total / 1e9, 2) for total in totals] == [36.50, 31.97]
     ours = steps[steps["kind"].eq("cause") & steps["amount"].ne(0)].set_index("step")["amount"]
     assert ours.to_dict() == {name: pytest.approx(float(amount), abs=1) for name, amount in expected.items()}
-    assert "no fall" in finance_words.cause_bridge_sentence(steps)
+    assert "no fall" in finance_words.causes_sentence(steps)
     assert "no fall" in portfolio_words.bridge_sentence(steps)
 
 

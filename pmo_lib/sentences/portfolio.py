@@ -199,7 +199,8 @@ def clients_sentence(clients: pd.DataFrame) -> str:
     return (
         f"{apart} of {counted(costed, noun='project')} with a cost ({amount}) serve another unit than the one that "
         f"delivers them. Both hierarchies hold the same {counted(int(clients['delivers'].sum()), noun='project')}; "
-        f"{counted(len(served), noun='unit')} deliver{'s' if len(served) == 1 else ''} none and are only served."
+        f"{counted(len(served), noun='unit')} {'delivers none and is' if len(served) == 1 else 'deliver none and are'} "
+        "only served."
     )
 
 
