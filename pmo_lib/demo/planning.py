@@ -16,7 +16,8 @@ from pmo_lib.demo.wording import ARTEFACTS, GATES, MILESTONES, STAGES, choice, p
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pmo_lib.demo.belief import Row, View
+    from pmo_lib.demo.belief import View
+    from pmo_lib.demo.money import Row
 
 REVIEW_DAYS = 365
 
