@@ -37,14 +37,14 @@ $(READY): $(LOCKED) pyproject.toml
 	@$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-demo: $(READY)  ## the seeded demo organisation: returns, snapshots, all reports of its latest period
+demo: $(READY)  ## the invented organisation at full size: returns, snapshots, all reports of its latest period
 	@$(BIN)/pmo demo
 
-# Notebooks run by hand open the demo's snapshots: nbval runs them on a demo of its own, not on what stands in outputs/.
+# Notebooks run by hand open the demo's snapshots: nbval runs them on a small demo of its own, not on what is in outputs/.
 test: $(READY)  ## all tests but the slow ones, then every notebook on its defaults
 	$(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope -m "not slow"
 	rm -rf $(NOTEBOOK_OUTPUTS)
-	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/pmo demo
+	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/pmo demo --periods 3 --portfolios 3
 	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope \
 		--nbval-lax --nbval-current-env -p no:cacheprovider notebooks
 

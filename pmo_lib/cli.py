@@ -1,4 +1,4 @@
-"""The ``pmo`` command: check, ingest, run, demo.
+"""The ``pmo`` command: template, check, ingest, run, demo.
 
 Exit codes: 0 all published, 1 some reports failed, 2 usage or parameters, 3 data contract refused.
 The rooms are imported inside the commands, so that ``pmo --help`` answers at once.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pmo_lib.errors import DataContractError, PmoError
+from pmo_lib.errors import DataContractError, ParameterError, PmoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.mapping import Mapping
     from pmo_lib.parameters.models import Organisation
     from pmo_lib.runner import Done
+    from pmo_lib.snapshots import Snapshot
 
+SOURCE = click.argument("source", type=click.Path(exists=True, path_type=Path), required=False)
 ORG = click.option("--org", default="demo", show_default=True, help="Organisation: a folder under parameters/.")
 MAPPING = click.option("--mapping", default=None, help="Mapping of a foreign layout; default: the organisation's.")
 
@@ -38,18 +41,29 @@ def commands() -> None:
 
 
 @commands.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@SOURCE
 @ORG
 @MAPPING
 @click.option("--period", default=None, help="YYYY-MM; default: every period that the files hold.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def check(source: Path, *, org: str, mapping: str | None, period: str | None, as_json: bool) -> None:
-    """Print every finding of a return, each to its cell; change nothing."""
+@click.option(
+    "--annotate",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    metavar="OUT",
+    help="Write a copy of the workbook SOURCE with a comment on every cell at fault.",
+)
+def check(source: Path | None, *, annotate: Path | None, as_json: bool, **how: Any) -> None:
+    """Print every finding of a return, each to its cell; change nothing.
+
+    SOURCE is a file or folder; leave it out where the mapping names a database.
+    """
+    if annotate is not None:
+        _refuse_copy(annotate, of=source)
     refusal: DataContractError | None = None
     findings: pd.DataFrame | None
     try:
-        returns = _checked(source, org=org, mapping=mapping, period=period)
-        findings = _joined(returns)
+        findings = _joined(_checked(source, **how))
     except DataContractError as error:
         refusal, findings = error, error.data.get("findings")
     if as_json:
@@ -57,18 +71,43 @@ def check(source: Path, *, org: str, mapping: str | None, period: str | None, as
         click.echo(json.dumps({"refused": str(refusal) if refusal else None, "findings": records}, indent=1))
     else:
         _print_findings(findings)
+    if annotate is not None and source is not None and findings is not None:
+        _annotate(source, findings=findings, target=annotate)
     if refusal is not None:
         raise refusal
 
 
 @commands.command()
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@ORG
+def template(out: Path, *, org: str) -> None:
+    """Write the empty workbook of our own layout: notes, drop-downs, an example in every sheet."""
+    from pmo_lib.store import write_atomically
+    from pmo_lib.workbooks.template import template_bytes
+
+    organisation, mapping = _settings(org, mapping=None)
+    if mapping is not None:
+        raise ParameterError(
+            f"organisation {org}: its returns come in another layout (mapping {mapping.name}), not in the template",
+            fix="fill in that layout, or take another organisation with --org",
+            problems=[],
+        )
+    _refuse_target(out, suffix=".xlsx")
+    write_atomically(out, content=template_bytes(organisation=organisation.name, currency=organisation.currency))
+    click.echo(f"template of {organisation.name} written to {out}; when it is filled in: pmo check {out}")
+
+
+@commands.command()
+@SOURCE
 @ORG
 @click.option("--period", required=True, help="YYYY-MM, the month of the status date; 'all' for every period held.")
 @MAPPING
 @click.option("--reason", default="", help="Why a period is ingested again.")
-def ingest(source: Path, *, org: str, period: str, mapping: str | None, reason: str) -> None:
-    """Check a return and keep it as the snapshot of its period."""
+def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> None:
+    """Check a return and keep it as the snapshot of its period.
+
+    SOURCE is a file or folder; leave it out where the mapping names a database.
+    """
     for snapshot in _ingest(source, org=org, period=period, mapping=mapping, reason=reason):
         accounting, findings = snapshot.intake_table("accounting"), snapshot.intake_table("findings")
         click.echo(
@@ -77,6 +116,7 @@ def ingest(source: Path, *, org: str, period: str, mapping: str | None, reason: 
             f"{accounting['quarantined'].sum()} quarantined + {accounting['ignored'].sum()} ignored; "
             f"{len(findings)} findings"
         )
+        _tell_silence(snapshot)
 
 
 @commands.command()
@@ -111,28 +151,29 @@ def run(*, org: str, period: str, summary: Path | None, **wanted: Any) -> None: 
     if summary is not None:
         _write_summary(summary, done=done)
     failed = [one for one in done if one.status == "failed"]
+    _tell_silence(_snapshot(org, period=period))
     click.echo(f"{len(done) - len(failed)} of {len(done)} reports published: {_outputs() / 'index.html'}")
     if failed:
         sys.exit(1)
 
 
 @commands.command()
-@click.option("--seed", default=1, show_default=True, help="Another seed is another organisation.")
-def demo(*, seed: int) -> None:
+@click.option("--periods", type=click.IntRange(min=1), default=18, show_default=True, help="Months, up to 2026-09.")
+@click.option("--portfolios", type=click.IntRange(min=1), default=12, show_default=True, help="How many of them.")
+@click.option("--projects", type=click.IntRange(min=1), default=14, show_default=True, help="Most in a portfolio.")
+@click.option("--seed", default=20260930, show_default=True, help="Another seed is another organisation.")
+def demo(**wanted: int) -> None:
     """Make the demo organisation's returns, ingest them, and run the reports of its latest period."""
-    from pmo_lib.demo import write_returns
+    from pmo_lib.demo import Size, write_periods
 
-    folder = _outputs() / "demo" / "returns"
-    written = write_returns(folder, seed=seed)
-    periods = sorted({path.parent.name for path in written})
-    click.echo(f"{len(written)} returns of {len(periods)} periods written to {folder}")
-    for period in periods:
+    folder, period = _outputs() / "demo" / "returns", ""
+    shutil.rmtree(folder, ignore_errors=True)
+    for period, written in write_periods(folder, size=Size(**wanted), jobs=os.cpu_count() or 1):
         _ingest(folder / period, org="demo", period=period, mapping=None, reason="the demo was made again")
-    done = _run(org="demo", period=periods[-1], wanted={})
+        click.echo(f"{period}: {len(written)} returns written to {folder / period} and ingested")
+    done = _run(org="demo", period=period, wanted={})
     failed = sum(one.status == "failed" for one in done)
-    click.echo(
-        f"{len(done) - failed} of {len(done)} reports of {periods[-1]} published. Open {_outputs() / 'index.html'}"
-    )
+    click.echo(f"{len(done) - failed} of {len(done)} reports of {period} published. Open {_outputs() / 'index.html'}")
     if failed:
         sys.exit(1)
 
@@ -160,7 +201,9 @@ def _settings(org: str, *, mapping: str | None) -> tuple[Organisation, Mapping |
     return organisation, None if name is None else load_mapping(find_root(), org=org, name=name)
 
 
-def _checked(source: Path, *, org: str, mapping: str | None, period: str | None) -> list[Checked]:
+def _checked(source: Path | None, *, org: str, mapping: str | None, period: str | None) -> list[Checked]:
+    import pandas as pd
+
     from pmo_lib.intake.check import check as check_returns
     from pmo_lib.snapshots import Archive, open_snapshot
 
@@ -172,17 +215,47 @@ def _checked(source: Path, *, org: str, mapping: str | None, period: str | None)
         if not earlier:
             return None
         before = open_snapshot(archive, period=earlier[-1])
-        return {name: before.table(name) for name in ("projects", "portfolios")}
+        known = pd.concat(
+            [snapshot.table("projects").assign(period=snapshot.period) for snapshot in before.chain()],
+            ignore_index=True,
+        )
+        return {"projects": before.table("projects"), "portfolios": before.table("portfolios"), "earlier": known}
 
-    return check_returns([source], organisation=organisation, mapping=layout, period=period, previous=previous)
+    paths = _paths(source, mapping=layout)
+    return check_returns(paths, organisation=organisation, mapping=layout, period=period, previous=previous)
 
 
-def _ingest(source: Path, *, org: str, period: str, mapping: str | None, reason: str) -> list[Any]:
+def _paths(source: Path | None, *, mapping: Mapping | None) -> list[Path]:
+    """Return what to read besides a database: one of the two is named, never both."""
+    if mapping is not None and mapping.database is not None:
+        if source is not None:
+            raise click.UsageError(f"the mapping {mapping.name} reads a database: leave out {source}")
+        return []
+    if source is None:
+        raise click.UsageError("nothing is named to read: give a file, a folder, or a mapping with a database")
+    return [source]
+
+
+def _ingest(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> list[Snapshot]:
     from pmo_lib.snapshots import Archive, take
 
     archive = Archive(_outputs() / org / "archive")
     returns = _checked(source, org=org, mapping=mapping, period=None if period == "all" else period)
     return [take(checked, archive=archive, organisation=org, reason=reason) for checked in returns]
+
+
+def _snapshot(org: str, *, period: str) -> Snapshot:
+    from pmo_lib.snapshots import Archive, open_snapshot
+
+    return open_snapshot(Archive(_outputs() / org / "archive"), period=period)
+
+
+def _tell_silence(snapshot: Snapshot) -> None:
+    """Name every portfolio that returned nothing usable, and what its pages show instead."""
+    returns = snapshot.returns
+    for row in returns[returns["known"].ne(returns["period"])].to_dict("records"):
+        instead = f"its reports show what was known in {row['known']}" if row["known"] else "nothing is known of it"
+        click.echo(f"{row['portfolio_id']} {snapshot.period}: {row['state']} ({row['reason']}); {instead}")
 
 
 def _run(*, org: str, period: str, wanted: dict[str, Any]) -> list[Done]:
@@ -200,6 +273,41 @@ def _run(*, org: str, period: str, wanted: dict[str, Any]) -> list[Done]:
     )
     with _progress() as tell:
         return run(request, root=find_root(), outputs=_outputs(), tell=tell)
+
+
+def _refuse_target(out: Path, *, suffix: str) -> None:
+    """Refuse to write over anything: people type into templates and mend in annotated copies."""
+    if out.suffix.lower() != suffix:
+        raise ParameterError(f"{out}: does not end in {suffix}", fix=f"name it {out.stem}{suffix}", problems=[])
+    if out.exists() or out.is_symlink():
+        raise ParameterError(
+            f"{out}: is there already, and somebody may have typed into it",
+            fix="name another file, or delete it first",
+            problems=[],
+        )
+
+
+def _refuse_copy(out: Path, *, of: Path | None) -> None:
+    """Refuse a copy that cannot be made, before anything is checked."""
+    from pmo_lib.workbooks.remarks import SUFFIXES
+
+    if of is None or not of.is_file() or of.suffix.lower() not in SUFFIXES:
+        raise ParameterError(
+            f"{of or 'a database'}: only a workbook can be annotated ({', '.join(SUFFIXES)}), one at a time",
+            fix="name one workbook, or leave out --annotate: every finding names its file and row, with --json too",
+            problems=[],
+        )
+    _refuse_target(out, suffix=of.suffix.lower())
+
+
+def _annotate(source: Path, *, findings: pd.DataFrame, target: Path) -> None:
+    from pmo_lib.store import write_atomically
+    from pmo_lib.workbooks.annotate import annotated
+
+    copy = annotated(source, findings=findings)
+    write_atomically(target, content=copy.content)
+    lost = f"; not carried over: {', '.join(copy.lost)}" if copy.lost else ""
+    click.echo(f"{copy.cells} cells marked in {target}, {len(findings)} findings listed{lost}", err=True)
 
 
 def _overrides(settings: tuple[str, ...]) -> dict[str, str]:

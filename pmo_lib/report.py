@@ -18,13 +18,16 @@ from IPython.display import display
 from markupsafe import Markup
 
 from pmo_lib.errors import ParameterError, ReportError
-from pmo_lib.parameters.load import find_root, load_reports, settings_for
-from pmo_lib.results import Results, collect, glue, owed_reports, published, read_failures
+from pmo_lib.metrics.movement import Between, since_last_report
+from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
+from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
+from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
+from pmo_lib.sentences.quality import standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot
 from pmo_lib.theme import counted, day, money, month, number, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pmo_lib.parameters.models import Exhibit, Organisation, Report, Reports
     from pmo_lib.tables.html import HtmlTable
@@ -33,17 +36,30 @@ ECHO = "application/vnd.pmo.echo+json"
 EXHIBIT = "application/vnd.pmo.exhibit+json"
 PUBLISHED = "application/vnd.pmo.published+json"
 PLOTLY = "application/vnd.plotly.v1+json"
+MOST_TOLD = 8
 CHART_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "", "responsive": True}
 
 
 class Parameters(TypedDict, total=False):
-    """What a report is about; the same names stand in every notebook's first cell."""
+    """What a report is about; the same names stand in every notebook's first cell. ``section``: begun for it alone."""
 
-    organisation: Required[str]
     period: Required[str]
     portfolio: str
     snapshot: str
     overrides: Mapping[str, str]
+    section: str
+
+
+def _figures(results: Iterable[Results]) -> pd.DataFrame:
+    """Return the figures of several reports, each with the month that it speaks of."""
+    parts = [
+        result.figures.assign(
+            portfolio_id=result.identity["portfolio"], period=result.as_of, report=result.identity["report"]
+        )
+        for result in results
+    ]
+    columns = ["portfolio_id", "period", "report", "name", "value", "unit", "reason"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
 def outputs_root() -> Path:
@@ -63,21 +79,27 @@ class Book:
     folder: Path
     shown: list[str] = field(default_factory=list)
     figures_made: int = 0
+    sections: list[str] = field(default_factory=list)
 
     @property
     def period(self) -> str:
-        """Month of the status date, ``YYYY-MM``."""
-        return self.snapshot.period
+        """Month that the figures speak of, ``YYYY-MM``: an earlier one than was asked for where they are last known."""
+        return self.known.period
 
     @property
     def status_date(self) -> pd.Timestamp:
-        """The day that the return speaks of."""
-        return self.snapshot.status_date
+        """The day that the figures speak of."""
+        return self.known.status_date
+
+    @cached_property
+    def known(self) -> Snapshot:
+        """The snapshot that the rows come from: the last in which the portfolio returned projects that can be used."""
+        return (self.snapshot.last_known(self.portfolio) if self.portfolio else None) or self.snapshot
 
     @cached_property
     def chain(self) -> tuple[Snapshot, ...]:
-        """Return this snapshot and the earlier ones, oldest first."""
-        return self.snapshot.chain()
+        """Return the snapshot that the rows come from and the earlier ones, oldest first."""
+        return self.known.chain()
 
     @property
     def periods(self) -> tuple[str, ...]:
@@ -102,9 +124,22 @@ class Book:
         names = self.table("portfolios").loc[lambda rows: rows["portfolio_id"].eq(self.portfolio), "name"]
         return str(names.iloc[0]) if len(names) else self.portfolio or self.settings.name
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the figures are of the period that was asked for, and not the last known ones."""
+        return self.known.period == self.snapshot.period
+
     def table(self, name: str) -> pd.DataFrame:
-        """Return this portfolio's rows of a contract table in this period (the organisation's, in a roll-up)."""
-        return self.snapshot.table(name, portfolio=self.portfolio or None)
+        """Return this portfolio's rows of a contract table, as last known (the organisation's, in a roll-up)."""
+        return self.known.table(name, portfolio=self.portfolio or None)
+
+    def tables(self, *names: str) -> dict[str, pd.DataFrame]:
+        """Return several contract tables by name, see :meth:`table`, with this portfolio's ``findings``."""
+        return {name: self.table(name) for name in names} | {"findings": self.findings}
+
+    def since_last_report(self) -> Between:
+        """Return this period beside the last one in which the portfolio returned projects."""
+        return since_last_report(self.history("projects"), portfolio_id=self.portfolio, period=self.period)
 
     def history(self, name: str) -> pd.DataFrame:
         """Return a contract table over all periods up to this one, with ``period`` in front.
@@ -142,6 +177,31 @@ class Book:
                 moved.setdefault(str(other), set()).add(str(row["project_id"]))
         return moved
 
+    def section(self, name: str) -> None:
+        """Tell the report that a section of this portfolio follows: its exhibits are to be shown as well.
+
+        Raises
+        ------
+        ParameterError
+            If the portfolio's file has no such section for this report, or an exhibit has an id that is taken.
+        """
+        place = f"parameters/{self.settings.id}/portfolios/{self.portfolio}.yml, sections"
+        own = load_sections(find_root(), org=self.settings.id, portfolio=self.portfolio, report=self.report.name)
+        section = next((each for each in own if each.name == name), None)
+        if section is None:
+            known = ", ".join(each.name for each in own) or "none"
+            raise ParameterError(
+                f"{place}: there is no section {name!r} of {self.report.name}; there are: {known}",
+                fix="add its entry, or name another portfolio",
+            )
+        taken = [exhibit.id for exhibit in self.report.exhibits]
+        if again := [exhibit.id for exhibit in section.exhibits if exhibit.id in taken]:
+            raise ParameterError(
+                f"{place}, {name}: the report has an exhibit {again[0]!r} already", fix="give it an id of its own"
+            )
+        self.report = self.report.model_copy(update={"exhibits": (*self.report.exhibits, *section.exhibits)})
+        self.sections.append(name)
+
     @cached_property
     def findings(self) -> pd.DataFrame:
         """Intake findings about this portfolio, and about whole files."""
@@ -155,11 +215,63 @@ class Book:
         return rows.loc[rows["portfolio_id"].eq(self.portfolio)] if self.portfolio else rows
 
     @cached_property
-    def results(self) -> list[Results]:
-        """What the other reports published, of all periods, from the snapshots that this one stands on."""
+    def accounting(self) -> pd.DataFrame:
+        """Intake's accounts of rows and money by table, of this portfolio's return (of all, in a roll-up).
+
+        What others wrote of a portfolio that did not return is no return of its own.
+        """
+        rows, returns = self.snapshot.intake_table("accounting"), self.returns
+        if not self.portfolio:
+            return rows
+        silent = returns.loc[returns["period"].eq(self.snapshot.period), "state"].eq("not returned").any()
+        return rows[rows["portfolio_id"].eq(self.portfolio)].iloc[: 0 if silent else None]
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """Intake's accounts of the cells of the files that this portfolio's return came in."""
+        cells, files = self.snapshot.intake_table("cells"), self.returns["file"].tail(1)
+        own = {name for names in files for name in names.split("; ")}
+        return cells[cells["file"].isin(own)] if self.portfolio else cells
+
+    @cached_property
+    def arrivals(self) -> pd.DataFrame:
+        """How the returns of the period came in; see :func:`pmo_lib.metrics.submission.arrivals`."""
+        rows = self.returns[self.returns["period"].eq(self.snapshot.period)]
+        now = {
+            name: self.snapshot.table(name, portfolio=self.portfolio or None).assign(period=self.snapshot.period)
+            for name in ("status", "projects")
+        }
+        return arrivals(rows, limits=self.settings.thresholds, **now)
+
+    @cached_property
+    def returns(self) -> pd.DataFrame:
+        """How every return of this portfolio came in, up to the period asked for (of all portfolios, in a roll-up).
+
+        See :attr:`pmo_lib.snapshots.Snapshot.returns_history`.
+        """
+        rows = self.snapshot.returns_history
+        return rows[rows["portfolio_id"].eq(self.portfolio)].reset_index(drop=True) if self.portfolio else rows
+
+    @cached_property
+    def _pages(self) -> list[Results]:
         snapshots = {snapshot.period: snapshot.id for snapshot in self.chain}
         failed = {(p, row["portfolio_id"], row["report"]) for p in snapshots for row in read_failures(self.folder / p)}
         return published(self.folder, snapshots=snapshots, failed=failed)
+
+    @property
+    def results(self) -> list[Results]:
+        """What the other reports published, of all periods, from the snapshots that this one stands on.
+
+        Last known figures are not among them: what was not returned is in no total, see :meth:`last_known`.
+        """
+        return [page for page in self._pages if page.fresh]
+
+    def last_known(self) -> pd.DataFrame:
+        """Return the figures of the portfolios that returned nothing usable in this period, as they were last known.
+
+        Columns as in :meth:`published_figures`; ``period`` is the month that a figure speaks of.
+        """
+        return _figures(page for page in self._pages if not page.fresh and page.identity["period"] == self.period)
 
     def published(self, table: str) -> pd.DataFrame:
         """Return one published table of all portfolios in this period: ``portfolio_id``, ``period`` and its columns."""
@@ -172,36 +284,22 @@ class Book:
 
     def published_figures(self) -> pd.DataFrame:
         """Return all published figures: ``portfolio_id, period, report, name, value, unit, reason``."""
-        parts = [
-            result.figures.assign(
-                portfolio_id=result.identity["portfolio"],
-                period=result.identity["period"],
-                report=result.identity["report"],
-            )
-            for result in self.results
-        ]
-        columns = ["portfolio_id", "period", "report", "name", "value", "unit", "reason"]
-        return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+        return _figures(self.results)
 
     @cached_property
     def batch(self) -> pd.DataFrame:
-        """State of every report that this period owes: ``portfolio_id, report, status, stage, cause``.
-
-        ``status`` is published, failed (in the last run), missing (not run, or stale) or not returned.
-        """
-        done = {
-            (r.identity["portfolio"], r.identity["report"]) for r in self.results if r.identity["period"] == self.period
-        }
+        """State of every report that this period owes; columns as in :func:`pmo_lib.results.owed_reports`."""
         return owed_reports(
             reports=[report.name for report in self.reports.reports if report.scope == "portfolio"],
-            returns=self.snapshot.intake_table("returns"),
-            done=done,
+            returns=self.snapshot.returns,
+            done=pages_of(self._pages, period=self.period),
             failures=read_failures(self.folder / self.period),
         )
 
     def kpis(self, figures: pd.DataFrame) -> None:
         """Show figures (name, value, unit, reason; optional label, movement) as tiles."""
-        tiles = Markup("\n").join(_tile(row) for row in figures.to_dict("records"))
+        note = "" if self.fresh else f"last known, {day(self.status_date)}"
+        tiles = Markup("\n").join(_tile(row, note=note) for row in figures.to_dict("records"))
         _html(Markup('<div class="kpis">{}</div>').format(tiles))
 
     def show(
@@ -218,6 +316,8 @@ class Book:
         if exhibit in self.shown:
             raise ReportError(f"exhibit {exhibit!r} is shown twice", fix="show each exhibit once", stage="notebook")
         self.shown.append(exhibit)
+        if spec.question:
+            _html(Markup("<h3>{}</h3>").format(spec.question))
         missing = metric.empty
         note = {
             "exhibit": exhibit,
@@ -247,8 +347,9 @@ class Book:
         if shown is not None and folded:
             summary = f"Figures behind the chart ({counted(shown.rows, noun='row')})"
             body = Markup("<details class='data'><summary>{}</summary>{}</details>").format(summary, body)
-        sources = ", ".join(spec.needs) or "published results"
-        caption = f"{spec.caption} Status date {day(self.status_date)}. Source tables: {sources}."
+        sources = ", ".join(spec.needs) or ("" if self.portfolio else "published results")
+        told = f" Source tables: {sources}." if sources else ""
+        caption = f"{spec.caption} Status date {day(self.status_date)}.{told}"
         _html(body + Markup('<p class="caption">{}</p>').format(caption))
 
     def publish(self, *, figures: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> None:
@@ -259,7 +360,7 @@ class Book:
                 f"exhibits not shown: {', '.join(forgotten)}", fix="show each, even if it is missing", stage="notebook"
             )
         glue(self.identity, figures=figures, tables=tables)
-        note = {"figures_made": self.figures_made, "exhibits": self.shown}
+        note = {"figures_made": self.figures_made, "exhibits": self.shown, "sections": self.sections}
         _html(Markup('<p class="published">{}</p>').format(
             f"Published {counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')} to the roll-up."
         ), extra={PUBLISHED: note})  # fmt: skip
@@ -269,14 +370,15 @@ class Book:
         """What this report is of; the batch compares it with what it asked for."""
         return {
             "organisation": self.settings.id,
-            "period": self.period,
+            "period": self.snapshot.period,
+            "as_of": self.period,
             "portfolio": self.portfolio,
             "report": self.report.name,
             "snapshot": self.snapshot.id,
         }
 
 
-def begin(report: str, **parameters: Unpack[Parameters]) -> Book:
+def begin(report: str, organisation: str, **parameters: Unpack[Parameters]) -> Book:
     """Open a report: settings, snapshot, and the head of the page.
 
     Raises
@@ -287,7 +389,7 @@ def begin(report: str, **parameters: Unpack[Parameters]) -> Book:
         No snapshot of the period, or one that was altered.
     """
     root = find_root()
-    organisation, portfolio = parameters["organisation"], parameters.get("portfolio", "")
+    portfolio = parameters.get("portfolio", "")
     reports = load_reports(root)
     settings = settings_for(
         root, org=organisation, portfolio=portfolio or None, overrides=parameters.get("overrides", {})
@@ -296,23 +398,26 @@ def begin(report: str, **parameters: Unpack[Parameters]) -> Book:
     snapshot = open_snapshot(
         Archive(folder / "archive"), period=parameters["period"], snapshot=parameters.get("snapshot", "")
     )
-    if portfolio and portfolio not in snapshot.portfolios:
+    if portfolio and portfolio not in (have := snapshot.reportable):
         raise ParameterError(
-            f"portfolio {portfolio!r} returned nothing usable for {snapshot.period}; "
-            f"there are {', '.join(snapshot.portfolios)}",
+            f"portfolio {portfolio!r} has returned nothing usable up to {snapshot.period}; there are {', '.join(have)}",
             fix="choose one of them, or ask for the missing return",
         )
     book = Book(reports.named(report), portfolio, reports, settings, snapshot, folder)
     _html(_head(book), extra={ECHO: book.identity})
+    if parameters.get("section"):
+        book.section(parameters["section"])
     return book
 
 
 def _head(book: Book) -> Markup:
     return Markup(
         '<header class="report"><p class="kicker">{kicker}</p><h1>{name}: {title}</h1>'
+        "{standing}"
         '<p class="question">{question}</p><p class="facts">{facts}</p></header>'
     ).format(
-        kicker=f"{book.settings.name} · {month(book.period)}",
+        kicker=f"{book.settings.name} · {month(book.snapshot.period)}",
+        standing=_standing(book),
         name=book.name,
         title=book.report.title.lower(),
         question=book.report.question,
@@ -320,27 +425,54 @@ def _head(book: Book) -> Markup:
     )
 
 
+def _standing(book: Book) -> Markup:
+    """Say first what a reader must know before any figure: what was not returned, refused, partial or late."""
+    told = noteworthy(book.arrivals).to_dict("records")
+    if not told:
+        return Markup("")
+    if book.portfolio:
+        lead, rest = standing_sentences(told[0], known_on=book.status_date)
+        return Markup('<p class="standing"><strong>{}</strong> {}</p>').format(lead, rest)
+    names = book.snapshot.names
+    lines = [f"{names.get(row['portfolio_id'], row['portfolio_id'])}: {arrival_words(row)}" for row in told]
+    items = Markup("").join(Markup("<li>{}</li>").format(line) for line in lines[:MOST_TOLD])
+    more = Markup("<li>and {} more, listed below</li>").format(len(told) - MOST_TOLD) if told[MOST_TOLD:] else ""
+    owed = counted(len(book.arrivals), noun="portfolio")
+    return Markup(
+        '<div class="standing"><strong>{} of {} did not return in full and on time.</strong><ul>{}{}</ul></div>'
+    ).format(len(told), owed, items, more)
+
+
 def _facts(book: Book) -> list[str]:
-    """Status date, data digest and row accounting: what a reader needs to trust the page or to doubt it."""
-    accounting = book.snapshot.intake_table("accounting")
-    rows = accounting.loc[accounting["portfolio_id"].eq(book.portfolio)] if book.portfolio else accounting
+    """Status date, data digest, submission and row accounting: what a reader needs to trust the page or to doubt it."""
+    rows = book.accounting
     used, held = int(rows["used"].sum()), int(rows["quarantined"].sum())
     severe = int(book.findings["severity"].isin(("error", "warning")).sum())
     return [
-        f"status date {day(book.status_date)}",
+        f"status date {day(book.status_date)}" + ("" if book.fresh else " (last known)"),
         f"data {book.snapshot.id[:12]}",
+        *_submitted(book),
         f"{number(int(rows['rows_in'].sum()))} rows returned, {number(used)} used, {number(held)} quarantined",
         counted(severe, noun="finding"),
     ]
 
 
-def _tile(row: Mapping[Any, Any]) -> Markup:
+def _submitted(book: Book) -> list[str]:
+    """Say when a return came in, where it did; what is noteworthy of it stands at the top."""
+    if not book.portfolio:
+        return []
+    words = {ON_TIME: "submitted {}, on time", UNDATED: "day of submission not stated"}
+    told = zip(book.arrivals["punctuality"], book.arrivals["came_on"], strict=True)
+    return [words[how].format(day(when)) for how, when in told if how in words]
+
+
+def _tile(row: Mapping[Any, Any], *, note: str) -> Markup:
     value, unit = row["value"], str(row.get("unit") or "")
     label = row.get("label") or str(row["name"]).replace("_", " ")
     if pd.isna(value):
         text, small = "n/a", str(row["reason"])
     else:
-        text, small = _quantity(float(value), unit=unit), str(row.get("movement") or "")
+        text, small = _quantity(float(value), unit=unit), note or str(row.get("movement") or "")
     return Markup(
         '<div class="kpi"><span class="label">{}</span><span class="value">{}</span><span class="small">{}</span></div>'
     ).format(label, text, small)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SCHEMA = "pmo-results/1"
 STATE_FILE = "state.json"
 FIGURE_COLUMNS = ("name", "value", "unit", "reason")
-IDENTITY = ("organisation", "period", "portfolio", "report", "snapshot")
+IDENTITY = ("organisation", "period", "as_of", "portfolio", "report", "snapshot")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,16 @@ class Results:
     identity: Mapping[str, str]
     figures: pd.DataFrame
     tables: Mapping[str, pd.DataFrame] = field(repr=False)
+
+    @property
+    def as_of(self) -> str:
+        """Period that the figures speak of: an earlier one where the portfolio returned nothing usable in its own."""
+        return self.identity["as_of"]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the figures are of the period itself, and not the last known ones."""
+        return self.as_of == self.identity["period"]
 
 
 def glue(identity: Mapping[str, str], *, figures: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> None:
@@ -124,6 +134,12 @@ def published(
     ]
 
 
+def pages_of(results: Iterable[Results], *, period: str) -> dict[tuple[str, str], str]:
+    """Return portfolio and report of every page of a period → the period that it speaks of."""
+    own = [result for result in results if result.identity["period"] == period]
+    return {(result.identity["portfolio"], result.identity["report"]): result.as_of for result in own}
+
+
 def page_matches(path: Path, *, document: Mapping[str, Any]) -> bool:
     """Say whether the page beside a results file is the one that these results were published with."""
     page = path.with_suffix(".html")
@@ -151,25 +167,50 @@ def collect(results: Iterable[Results], *, table: str) -> pd.DataFrame:
 
 
 def owed_reports(
-    *, reports: Sequence[str], returns: pd.DataFrame, done: Set[tuple[str, str]], failures: Sequence[Mapping[str, str]]
+    *,
+    reports: Sequence[str],
+    returns: pd.DataFrame,
+    done: Mapping[tuple[str, str], str],
+    failures: Sequence[Mapping[str, str]],
 ) -> pd.DataFrame:
     """Return the state of every report that a period owes, one row for each portfolio and report.
 
-    Columns: ``portfolio_id, report, status, stage, cause``; status is ``published``, ``failed``, ``missing``,
-    ``not returned`` or ``refused``. Nothing that is owed is ever left out.
+    Parameters
+    ----------
+    reports
+        Names of the reports that every portfolio owes.
+    returns
+        ``period, portfolio_id, state, reason, known`` of the period's returns, see
+        :attr:`pmo_lib.snapshots.Snapshot.returns`.
+    done
+        Portfolio and report of every page that is there → the period that it speaks of.
+    failures
+        See :func:`read_failures`.
+
+    Returns
+    -------
+    DataFrame
+        ``portfolio_id, report, status, stage, cause, as_of``; status is ``published``, ``failed``, ``missing``,
+        ``not returned`` or ``refused``. ``as_of`` is the period that the page speaks of: an earlier one where nothing
+        usable was returned and the page shows what was last known; null where there is no page. Nothing that is owed is
+        ever left out.
     """
     failed = {(row["portfolio_id"], row["report"]): row for row in failures}
     rows = []
     for entry in returns.sort_values("portfolio_id", kind="stable").to_dict("records"):
         for report in reports:
             key = (str(entry["portfolio_id"]), report)
-            usable = entry["state"] in ("returned", "partial")
-            status = (
-                "failed" if key in failed else "published" if key in done else "missing" if usable else entry["state"]
-            )
+            status = "failed" if key in failed else _owed_status(entry, page=key in done)
             cause = failed.get(key, {}).get("cause") or (None if status == "published" else entry["reason"])
-            rows.append((*key, status, failed.get(key, {}).get("stage"), cause))
-    return pd.DataFrame(rows, columns=["portfolio_id", "report", "status", "stage", "cause"])
+            as_of = None if key in failed else done.get(key)
+            rows.append((*key, status, failed.get(key, {}).get("stage"), cause, as_of))
+    return pd.DataFrame(rows, columns=["portfolio_id", "report", "status", "stage", "cause", "as_of"])
+
+
+def _owed_status(entry: Mapping[Any, Any], *, page: bool) -> str:
+    if entry["known"] == entry["period"]:
+        return "published" if page else "missing"
+    return "refused" if entry["state"] == "refused" else "not returned"
 
 
 def read_failures(folder: Path) -> list[dict[str, str]]:

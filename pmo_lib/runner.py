@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 from pmo_lib.engine import execute
 from pmo_lib.errors import ParameterError, PmoError, ReportError
 from pmo_lib.extracts import extract
-from pmo_lib.parameters.load import find_root, load_reports, settings_for
+from pmo_lib.parameters.load import find_root, load_portfolios, load_reports, load_sections, settings_for
 from pmo_lib.render import gate, render, without_paths, write_assets
 from pmo_lib.report import PUBLISHED
-from pmo_lib.results import STATE_FILE, from_notebook, owed_reports, published, read_failures
+from pmo_lib.results import STATE_FILE, from_notebook, owed_reports, pages_of, published, read_failures
+from pmo_lib.sections import composed
 from pmo_lib.site import write_index
 from pmo_lib.snapshots import Archive, Snapshot, canonical_json, open_snapshot
 from pmo_lib.store import digest_of, inside, write_atomically
@@ -76,13 +77,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """How one report ended; ``status`` is ``published`` or ``failed``."""
+    """How one report ended; ``status`` is ``published`` or ``failed``.
+
+    ``as_of`` is the period that a published page speaks of: an earlier one than was asked for where the portfolio
+    returned nothing usable and the page shows what was last known.
+    """
 
     portfolio: str
     report: str
     status: str
     stage: str
     cause: str
+    as_of: str
     seconds: float
     peak_mib: float
 
@@ -123,6 +129,8 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
 def plan(request: Request, *, root: Path, snapshot: Snapshot) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Return what is to be run, (portfolio, report) each: first the portfolios' reports, then the organisation's.
 
+    A portfolio that returned nothing usable has its pages, too: they show what was last known, and say so.
+
     Raises
     ------
     ParameterError
@@ -131,13 +139,14 @@ def plan(request: Request, *, root: Path, snapshot: Snapshot) -> tuple[list[tupl
     reports = load_reports(root)
     problems = [
         *_unknown(request.reports, known=reports.names, noun="report"),
-        *_unknown(request.portfolios, known=snapshot.portfolios, noun="portfolio"),
-        *_bad_settings(request, root=root, portfolios=snapshot.portfolios),
+        *_unknown(request.portfolios, known=snapshot.reportable, noun="portfolio"),
+        *_bad_settings(request, root=root, portfolios=snapshot.reportable),
+        *_lost_sections(request, root=root, known=reports.names),
     ]
     if problems:
         raise ParameterError("; ".join(problems), fix="mend these and run again: nothing was run", problems=problems)
     chosen: list[Report] = [r for r in reports.reports if not request.reports or r.name in request.reports]
-    portfolios = request.portfolios or snapshot.portfolios
+    portfolios = request.portfolios or snapshot.reportable
     first = [(portfolio, r.name) for portfolio in portfolios for r in chosen if r.scope == "portfolio"]
     return first, [("", r.name) for r in chosen if r.scope == "organisation"]
 
@@ -174,6 +183,17 @@ def _bad_settings(request: Request, *, root: Path, portfolios: Iterable[str]) ->
     return list(dict.fromkeys(problems))
 
 
+def _lost_sections(request: Request, *, root: Path, known: Iterable[str]) -> list[str]:
+    """Return the sections of reports that there are not: no run would ever show them."""
+    portfolios = load_portfolios(root, org=request.organisation).values()
+    return [
+        f"portfolio {portfolio.id}, section {section.name}: {problem}"
+        for portfolio in portfolios
+        for section in portfolio.sections
+        for problem in _unknown([section.report], known=known, noun="report")
+    ]
+
+
 def _job(request: Request, *, one: tuple[str, str], places: tuple[Path, Path, Path], snapshot: Snapshot) -> Job:
     portfolio, report = one
     parameters = {
@@ -199,12 +219,15 @@ def make(job: Job) -> tuple[Path, Path]:
     os.environ |= {"PMO_ROOT": str(job.root), "PMO_OUTPUTS": str(job.outputs)}
     target = job.staging.joinpath(*job.place)
     target.parent.mkdir(parents=True, exist_ok=True)
-    source = job.root / "notebooks" / f"{job.report}.ipynb"
+    source, sections = _source(job)
     notebook = execute(source, parameters=job.parameters, output_path=target.with_suffix(".ipynb"), engine=job.engine)
     page = render(notebook, assets="../assets" if job.portfolio else "assets")
     document = from_notebook(notebook)
     asked = {key: value for key, value in job.parameters.items() if key != "overrides"} | {"report": job.report}
-    gate(notebook, page=page, parameters=asked, figures_made=_figures_made(notebook))
+    note = _note(notebook)
+    gate(notebook, page=page, parameters=asked, figures_made=note.get("figures_made", 0))
+    if lost := [name for name in sections if name not in note.get("sections", ())]:
+        raise ReportError(f"the page lacks the section {', '.join(lost)}", fix="run it by hand", stage="gate")
     content = page.encode()
     write_atomically(target.with_suffix(".html"), content=content)
     results = canonical_json({**document, "page_sha256": digest_of(content)})
@@ -212,25 +235,42 @@ def make(job: Job) -> tuple[Path, Path]:
     return target.with_suffix(".html"), target.with_suffix(".json")
 
 
-def _figures_made(notebook: Any) -> int:
+def _source(job: Job) -> tuple[Path, list[str]]:
+    """Return the notebook to execute, a staged copy where the portfolio has sections of its own, and their names."""
+    source = job.root / "notebooks" / f"{job.report}.ipynb"
+    organisation = str(job.parameters["organisation"])
+    sections = load_sections(job.root, org=organisation, portfolio=job.portfolio, report=job.report)
+    if not sections:
+        return source, []
+    copy = job.staging / job.portfolio / "composed" / source.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(composed(source, sections=sections))
+    return copy, [section.name for section in sections]
+
+
+def _note(notebook: Any) -> dict[str, Any]:
+    """Return what the report said when it published; empty if it did not."""
     notes = [output["data"][PUBLISHED] for cell in notebook.cells for output in cell.get("outputs", ())
              if PUBLISHED in output.get("data", {})]  # fmt: skip
-    return int(notes[-1]["figures_made"]) if notes else 0
+    return dict(notes[-1]) if notes else {}
 
 
 def _settle(outcome: Outcome, *, folder: Path) -> Done:
     """Publish a finished report by renaming it, or say why it failed."""
     job: Job = outcome.job
     error = outcome.error
+    as_of = ""
     if error is None:
         try:
-            _publish(outcome.value, place=inside(folder, parts=job.place))
+            as_of = _publish(outcome.value, place=inside(folder, parts=job.place))
         except OSError as caught:
             error = ReportError(f"the finished report could not be published: {caught}", stage="publish")
-    if error is None:
-        return Done(job.portfolio, job.report, "published", "", "", outcome.seconds, outcome.peak_mib)
-    stage = str(error.data.get("stage") or "notebook")
-    return Done(job.portfolio, job.report, "failed", stage, _cause(error), outcome.seconds, outcome.peak_mib)
+    how = (
+        ("published", "", "")
+        if error is None
+        else ("failed", str(error.data.get("stage") or "notebook"), _cause(error))
+    )
+    return Done(job.portfolio, job.report, *how, as_of, outcome.seconds, outcome.peak_mib)
 
 
 def _cause(error: PmoError) -> str:
@@ -238,7 +278,8 @@ def _cause(error: PmoError) -> str:
     return without_paths(" ".join(str(error).split()))
 
 
-def _publish(staged: tuple[Path, Path], *, place: Path) -> None:
+def _publish(staged: tuple[Path, Path], *, place: Path) -> str:
+    """Put a finished report where people read it; return the period that it speaks of."""
     page, results = staged
     place.parent.mkdir(parents=True, exist_ok=True)
     page.replace(place.with_suffix(".html"))
@@ -247,6 +288,7 @@ def _publish(staged: tuple[Path, Path], *, place: Path) -> None:
     if not document["portfolio"]:
         for name, content in extract(document).items():
             write_atomically(place.parent / "extract" / name, content=content)
+    return str(document["as_of"])
 
 
 def _write_state(folder: Path, *, snapshot: Snapshot, done: Iterable[Done], root: Path) -> None:
@@ -256,22 +298,21 @@ def _write_state(folder: Path, *, snapshot: Snapshot, done: Iterable[Done], root
     stand = [row for row in read_failures(period) if (row["portfolio_id"], row["report"]) not in made]
     failures = [*stand, *(_failure(one) for one in made.values() if one.status == "failed")]
     reports = load_reports(root)
-    identities = [result.identity for result in published(folder, snapshots={snapshot.period: snapshot.id})]
+    pages = published(folder, snapshots={snapshot.period: snapshot.id})
     owed = owed_reports(
         reports=[report.name for report in reports.reports if report.scope == "portfolio"],
-        returns=snapshot.intake_table("returns"),
-        done={(identity["portfolio"], identity["report"]) for identity in identities},
+        returns=snapshot.returns,
+        done=pages_of(pages, period=snapshot.period),
         failures=failures,
     )
     whole = [_whole(report.name, period=period, failures=failures, snapshot=snapshot)
              for report in reports.reports if report.scope == "organisation"]  # fmt: skip
-    portfolios = snapshot.table("portfolios")
     state = {
         "organisation": snapshot.manifest["organisation"],
         "name": settings_for(root, org=str(snapshot.manifest["organisation"]), portfolio=None, overrides={}).name,
         "period": snapshot.period,
         "snapshot": snapshot.id,
-        "portfolios": dict(zip(portfolios["portfolio_id"], portfolios["name"], strict=True)),
+        "portfolios": snapshot.names,
         "reports": [*owed.astype(object).where(owed.notna(), None).to_dict("records"), *whole],
     }
     write_atomically(period / STATE_FILE, content=canonical_json(state))

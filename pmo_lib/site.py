@@ -109,4 +109,8 @@ def _cell(row: Mapping[str, Any], *, prefix: str) -> Markup:
         return Markup('<a href="{}{}{}.html">{}</a>').format(prefix, place, row["report"], words)
     css = f"state-{str(row['status']).split()[0]}"
     cause = f": {row['cause']}" if row.get("cause") else ""
-    return Markup('<span class="{}">{}</span>{}').format(css, row["status"], cause)
+    told = Markup('<span class="{}">{}</span>{}').format(css, row["status"], cause)
+    if not row.get("as_of"):
+        return told
+    page = Markup('<a href="{}{}/{}.html">last known, {}</a>')
+    return told + Markup("; ") + page.format(prefix, row["portfolio_id"], row["report"], month(row["as_of"]))

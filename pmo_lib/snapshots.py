@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pmo_lib.contracts.returned import RETURN_COLUMNS
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import SnapshotRefused, StoreError
 from pmo_lib.store import Store, inside, write_atomically
@@ -119,6 +120,44 @@ class Snapshot:
             yield link
             link = link.previous()
 
+    @cached_property
+    def returns_history(self) -> pd.DataFrame:
+        """How every portfolio's return came in, in this period and in all before it.
+
+        Columns: ``period, status_on, portfolio_id, state, file, reason, known``; ``known`` is the period of the
+        portfolio's last return with usable projects: the same one, an earlier one, or "" where there is none yet.
+
+        Beside what intake said it holds every portfolio of an earlier period that has not returned since: two silent
+        periods do not make it forgotten. No return is owed by a portfolio that lineage ended, nor by one whose
+        projects have all moved to others.
+        """
+        return pd.concat(list(_standing(self.chain())), ignore_index=True)
+
+    @property
+    def returns(self) -> pd.DataFrame:
+        """The rows of :attr:`returns_history` that speak of this period."""
+        rows = self.returns_history
+        return rows[rows["period"].eq(self.period)].reset_index(drop=True)
+
+    @property
+    def reportable(self) -> tuple[str, ...]:
+        """Ids of the portfolios of which projects are known: returned in this period, or last known and still owed."""
+        rows = self.returns
+        return tuple(sorted({*self.portfolios, *rows.loc[rows["known"].ne(""), "portfolio_id"]}))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names of the portfolios by id; of one that returned nothing usable, the last known name."""
+        found: dict[str, str] = {}
+        for one in (self, *(one for name in self.reportable if (one := self.last_known(name)) is not None)):
+            rows = one.table("portfolios")
+            found = dict(zip(rows["portfolio_id"], rows["name"], strict=True)) | found
+        return {name: found[name] for name in sorted(found)}
+
+    def last_known(self, portfolio: str) -> Snapshot | None:
+        """Return the latest snapshot, this one or an earlier one, that holds projects of a portfolio."""
+        return next((one for one in self._backwards() if portfolio in one.portfolios), None)
+
     def check(self) -> None:
         """Read every object and compare it with the manifest; StoreError names the first that is missing or altered."""
         for entry in (
@@ -127,6 +166,43 @@ class Snapshot:
             *self.manifest["sources"],
         ):
             self.archive.store.check(entry["sha256"])
+
+
+def _standing(chain: tuple[Snapshot, ...]) -> Iterator[pd.DataFrame]:
+    """Yield the rows of :attr:`Snapshot.returns_history`, period by period."""
+    known: dict[str, Snapshot | None] = {}
+    for snapshot in chain:
+        told = snapshot.intake_table("returns").reindex(columns=list(RETURN_COLUMNS))
+        silent = sorted(set(known) - set(told["portfolio_id"]))
+        forgotten = pd.DataFrame(
+            [(name, "not returned", "", "no row of it in this return") for name in silent], columns=list(RETURN_COLUMNS)
+        )
+        rows = pd.concat([told, forgotten], ignore_index=True).sort_values("portfolio_id", kind="stable")
+        absent = rows.loc[rows["state"].eq("not returned"), "portfolio_id"]
+        over = {name for name in absent if _over(name, last=known.get(name), now=snapshot)}
+        rows = rows[~rows["portfolio_id"].isin(over)]
+        known |= dict.fromkeys(snapshot.portfolios, snapshot)
+        known = {name: known.get(name) for name in rows["portfolio_id"]}
+        periods = ["" if (last := known[name]) is None else last.period for name in rows["portfolio_id"]]
+        yield rows.assign(period=snapshot.period, status_on=snapshot.status_date, known=periods)[
+            ["period", "status_on", *RETURN_COLUMNS, "known"]
+        ]
+
+
+def _over(portfolio: str, *, last: Snapshot | None, now: Snapshot) -> bool:
+    """Say whether a silent portfolio is no more: lineage ends it, or each project that it held has come to another.
+
+    An id that another portfolio used already then is not the same project.
+    """
+    lineage = now.table("lineage")
+    if lineage.loc[lineage["project_id"].isna(), "from_id"].eq(portfolio).any():
+        return True
+    if last is None:
+        return False
+    before, here = (one.table("projects")[["portfolio_id", "project_id"]] for one in (last, now))
+    came = set(here.itertuples(index=False, name=None)) - set(before.itertuples(index=False, name=None))
+    held = set(before.loc[before["portfolio_id"].eq(portfolio), "project_id"])
+    return held <= {project for _, project in came}
 
 
 def open_snapshot(archive: Archive, *, period: str, snapshot: str = "") -> Snapshot:
@@ -193,7 +269,7 @@ def _body(checked: Checked, *, archive: Archive, organisation: str) -> dict[str,
     sources = [
         {
             "name": source.name,
-            "sha256": store.put(source.path.read_bytes()),
+            "sha256": store.put(source.read()),
             "size": source.size,
         }
         for source in sorted(checked.sources, key=lambda source: str(source.name))

@@ -98,6 +98,13 @@ def share(value: float | None, *, signed: bool = False, decimals: int = 0) -> st
     return _minus(f"{_figure(value * 100, decimals=decimals, signed=signed)}%")
 
 
+def kept_share(kept: float, *, n: float) -> str:
+    """Write how much of a whole was kept, rounded down: ``100%`` means all of it, and 1,999 of 2,000 is ``99.9%``."""
+    if not n:
+        return NOT_COMPUTABLE
+    return "100%" if kept >= n else f"{math.floor(kept / n * 1000) / 10:.1f}%"
+
+
 def number(value: float | None, *, decimals: int = 0, signed: bool = False) -> str:
     """Write a plain number; null is :data:`NOT_COMPUTABLE`."""
     if value is None or pd.isna(value):

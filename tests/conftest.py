@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests share: the real portfolios, and the browser."""
+"""Fixtures that several rooms' tests share: real portfolios, browser, office program and database server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 from browser import CHROMIUM_ARGUMENTS, Browsing
+from databases import Server, programs, running
 from hypothesis import settings
 
 # A busy machine is no fault of a property, and the same tree must give the same verdict twice.
@@ -47,6 +48,15 @@ def chromium() -> Path:
     return Path(named)
 
 
+@pytest.fixture(scope="session")
+def libreoffice() -> Path:
+    """Path of a LibreOffice that opens workbooks; PMO_SOFFICE names another than the one on the path."""
+    named = os.environ.get("PMO_SOFFICE") or shutil.which("soffice")
+    if named is None or not Path(named).is_file():
+        _missing("no LibreOffice was found on the path (soffice) or in PMO_SOFFICE")
+    return Path(named)
+
+
 @pytest.fixture(scope="module")
 def browsing(chromium: Path) -> Iterator[Browsing]:
     """A headless Chromium without network, for the tests of one module: it holds an event loop while it runs."""
@@ -56,3 +66,13 @@ def browsing(chromium: Path) -> Iterator[Browsing]:
         started = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
         yield Browsing(started)
         started.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server of its own for the tests of one module, from Debian's package or the path."""
+    found = programs()
+    if found is None:
+        _missing("no PostgreSQL was found on the path or in /usr/lib/postgresql")
+    with running(found) as server:
+        yield server

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,7 @@ from pmo_lib.contracts.findings import findings_table
 from pmo_lib.contracts.tables import TABLES
 
 
-@dataclass(frozen=True)
+@dataclass
 class HandMade:
     """A checked return, as snapshots take it."""
 
@@ -27,16 +26,6 @@ class HandMade:
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
     returns: pd.DataFrame = field(default_factory=pd.DataFrame)
     sources: tuple[Any, ...] = ()
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file that a return came in."""
-
-    name: str
-    sha256: str
-    size: int
-    path: Path
 
 
 def typed(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:

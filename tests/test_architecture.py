@@ -30,7 +30,7 @@ RANKS = (
     ("parameters",),
     ("metrics",),
     ("sources", "snapshots", "archive", "results", "extracts", "figures", "tables", "workbooks", "sentences"),
-    ("report", "intake", "workers", "kernel"),
+    ("report", "intake", "workers", "kernel", "sections"),
     ("render", "engine", "site", "demo"),
     ("runner",),
     ("audit",),
@@ -89,6 +89,7 @@ BY_POSITION = {
     "errors._rebuild": "pickle calls it",
     "render.gate.handle_starttag": "the parser calls it",
     "render.headings.heading": "mistune calls it",
+    "report.begin": "in a notebook, a report and its organisation read as one phrase",
     "report.show": "in a notebook, an exhibit and its table read as one phrase",
 }
 

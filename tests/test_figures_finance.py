@@ -77,13 +77,13 @@ FIGURES = [
     (figures.levels_bars, year), (figures.levels_bars, annual), (figures.phased_curves, curve),
     (figures.years_bars, all_years), (figures.plan_waterfall, lambda: plan_bridge(year())),
     (figures.cause_waterfall, causes), (figures.runs_bars, lambda: compared({NOW: {"A": (100, 80), "B": (1, 1)}})),
-    (figures.underspends_bars, late), (figures.disclosure_bars, trend),
+    (figures.under_bars, late), (figures.trend_bars, trend),
 ]  # fmt: skip
 WITH_NAMES = [
     (figures.levels_bars, year), (figures.plan_waterfall, lambda: plan_bridge(year())),
     (tables.levels_table, year), (tables.bridge_table, lambda: costs([at("A", 5)], [at("A", 6)])),
     (tables.in_year_table, lambda: compared({NOW: {"A": (100, 80)}}).reset_index()),
-    (tables.underspends_table, late), (tables.steps_table, lambda: plan_bridge(year())),
+    (tables.under_table, late), (tables.steps_table, lambda: plan_bridge(year())),
 ]  # fmt: skip
 TABLES = [
     (tables.levels_table, year), (tables.levels_table, annual), (tables.phased_table, curve),
@@ -91,7 +91,7 @@ TABLES = [
     (tables.steps_table, causes), (tables.steps_table, lambda: plan_bridge(year())),
     (tables.bridge_table, lambda: costs([at("A", 5), at("B", None)], [at("A", None), at("C", 6)])),
     (tables.in_year_table, lambda: compared({NOW: {"A": (100, None), "B": (0, 5)}}).reset_index()),
-    (tables.underspends_table, late), (tables.disclosure_table, trend),
+    (tables.under_table, late), (tables.trend_table, trend),
 ]  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def test_only_a_change_of_cost_is_red_or_green() -> None:
     looks = dict(zip(names, bars.marker.color, strict=True))
     assert looks["re-based"] == figures.RISE
     assert looks["left"] == looks["joined"] == looks["moved out"] == figures.HOLD
-    assert looks["no single figure any more"] == looks["newly published"]
+    assert looks["no figure given"] == looks["newly published"]
 
 
 def test_equal_names_stay_two_rows() -> None:
@@ -254,7 +254,7 @@ def test_phased_and_run_rate_sentences() -> None:
 
 def test_bridge_sentences() -> None:
     """They name the causes with amount and number, and call only re-basing a change of cost."""
-    assert says.cause_bridge_sentence(causes()) == (
+    assert says.causes_sentence(causes()) == (
         "From £188.0m (4 projects with a figure) to £169.0m (3): left −£50.0m (1), moved out −£8.00m (1), have no "
         "single figure any more −£30.0m (1), re-based +£20.0m (1), newly published +£9.00m (1), joined +£40.0m (1). "
         "Only re-based is a change of cost like for like: +£20.0m."
@@ -282,10 +282,10 @@ def test_year_sentences() -> None:
         "1 of 2 projects with both figures below plan, 0 above; of 2 known for 4 years running, 1 was below by more "
         "than the tolerance in all."
     )
-    assert says.underspends_sentence(late()) == (
+    assert says.under_sentence(late()) == (
         "3 large underspends in the years reported; of 2 with end dates to compare, 1 kept or advanced the date: "
         "less was spent than planned, and the same end or an earlier one is promised."
     )
-    assert says.disclosure_sentence(trend()) == (
+    assert says.trend_sentence(trend()) == (
         "1 of 4 projects (25%) have a single published whole-life cost, down from 100% in Mar 2024."
     )

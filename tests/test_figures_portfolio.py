@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from pmo_lib.figures import portfolio as figures
-from pmo_lib.metrics import facts, hierarchy, portfolio
+from pmo_lib.metrics import facts, hierarchy, portfolio, standing
 from pmo_lib.parameters.models import Organisation
 from pmo_lib.sentences import portfolio as says
 from pmo_lib.tables import portfolio as tables
@@ -51,8 +51,23 @@ EXPOSURE = pd.DataFrame(
     ],
 )  # fmt: skip
 CLIENTS = pd.DataFrame(
-    [("a", HOSTILE, 3, 30e6, 1, 10e6, "GBP"), ("b", "Council tax", 0, None, 2, 20e6, "GBP")],
-    columns=["unit_id", "name", "delivers", "cost_delivered", "serves", "cost_served", "currency"],
+    [
+        ("a", HOSTILE, 3, 30e6, 1, 10e6, 3, 2, 20e6, "a 1", "GBP"),
+        ("b", "Council tax", 0, None, 2, 20e6, 0, 0, None, "a 2", "GBP"),
+    ],
+    columns=[
+        "unit_id",
+        "name",
+        "delivers",
+        "cost_delivered",
+        "serves",
+        "cost_served",
+        "costed",
+        "costed_for_others",
+        "cost_for_others",
+        "delivered_by",
+        "currency",
+    ],
 )
 FIGURES: list[tuple[Callable[[pd.DataFrame], go.Figure], pd.DataFrame]] = [
     (figures.in_year_bars, YEARS),
@@ -166,8 +181,16 @@ ROWS = facts.project_facts(
 )
 COUNCIL = Organisation(id="council", name="Council", root_unit="council")
 TREE = hierarchy.rollup(ROWS, portfolios=UNITS, batch=BATCH, settings=COUNCIL)
-COVERED = portfolio.coverage(
-    BATCH, portfolios=UNITS, costs=NOTHING, lineage=pd.DataFrame(columns=["from_id", "to_id", "project_id", "kind"])
+ARRIVALS = pd.DataFrame(
+    {"period": "2026-09", "portfolio_id": ["roads", "lost"], "state": "returned", "punctuality": "on time",
+     "days_late": -3, "known": "2026-09", "reason": ""}
+)  # fmt: skip
+COVERED = standing.with_returns(
+    portfolio.coverage(
+        BATCH, portfolios=UNITS, costs=NOTHING, lineage=pd.DataFrame(columns=["from_id", "to_id", "project_id", "kind"])
+    ),
+    arrivals=ARRIVALS,
+    last_known=pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value", "unit"]),
 )
 CONTROL = pd.DataFrame(
     [("hierarchy.csv", 3, 9, 1200, "ab" * 32)], columns=["file", "rows", "money_columns", "minor_units", "sha256"]
@@ -274,8 +297,8 @@ def test_hierarchy_has_no_column_that_nobody_filled() -> None:
 def test_coverage_opens_what_is_missing_and_folds_the_rest() -> None:
     """A portfolio without reports stands open, with stage and cause; the complete ones are one line that opens."""
     written = tables.coverage_table(COVERED).html
-    assert cells(written, row="Lost")[1:4] == [
-        "failed", "failed", "health check, financial outlook failed in the notebook: <b>boom</b>",
+    assert cells(written, row="Lost")[1:5] == [
+        "returned, on time", "failed", "failed", "health check, financial outlook failed in the notebook: <b>boom</b>",
     ]  # fmt: skip
     assert "1 portfolio with every report published" in written
 
@@ -428,8 +451,8 @@ SENTENCES = [
         says.clients_sentence,
         CLIENTS,
         (
-            "Both hierarchies hold the same 3 projects; at least 2 serve another unit than the one that delivers them, "
-            "1 unit only served."
+            "2 of 3 projects with a cost (£20.0m) serve another unit than the one that delivers them. Both hierarchies "
+            "hold the same 3 projects; 1 unit delivers none and is only served."
         ),
     ),
 ]

@@ -39,7 +39,7 @@ def small(portfolio: str = "A", *, day: str = DAY) -> dict[str, Rows]:
     projects = [{**key, "project_id": f"{portfolio}-{n}", "name": f"Project {n}", "currency": "GBP"} for n in (1, 2)]
     return {
         "portfolios": [{**key, "name": f"Portfolio {portfolio}", "currency": "GBP"}],
-        "projects": [{**project, "budget_at_completion": "1,000.50"} for project in projects],
+        "projects": [{**project, "budget_at_completion": 1000.5} for project in projects],
         "status": [
             {**key, "project_id": p["project_id"], "status_date": day, "assessor_role": "manager", "rating": "Amber",
              "rating_scale": "three-point"}
@@ -47,11 +47,11 @@ def small(portfolio: str = "A", *, day: str = DAY) -> dict[str, Rows]:
         ],
         "finance": [
             {**key, "project_id": p["project_id"], "period": "2026-03", "period_kind": "month", "measure": "actual",
-             "amount": "10.25", "currency": "GBP"}
+             "amount": 10.25, "currency": "GBP"}
             for p in projects
         ],
         "risks": [
-            {**key, "risk_id": "R-017", "status_date": day, "title": "A risk", "probability": "0.4", "category": None}
+            {**key, "risk_id": "R-017", "status_date": day, "title": "A risk", "probability": 0.4, "category": None}
             | {"project_id": f"{portfolio}-1", "currency": "GBP"}
         ],
     }  # fmt: skip
@@ -171,7 +171,8 @@ def test_a_workbook_a_folder_of_csv_and_one_of_parquet_say_the_same(tmp_path: Pa
     as_csv(tmp_path / "csv", tables)
     (tmp_path / "parquet").mkdir()
     for name, rows in tables.items():
-        arrays = {column: pa.array([row.get(column) for row in rows], pa.string()) for column in headers(rows)}
+        texts = {c: [None if row.get(c) is None else str(row[c]) for row in rows] for c in headers(rows)}
+        arrays = {column: pa.array(cells, pa.string()) for column, cells in texts.items()}
         pq.write_table(pa.table(arrays), tmp_path / "parquet" / f"{name}.parquet")
     ways = [tmp_path / "csv", tmp_path / "parquet", as_workbook(tmp_path / "book" / "A.xlsx", tables)]
     first, *others = (one(way).tables for way in ways)
@@ -243,6 +244,7 @@ def test_sheets_for_people_are_left_aside(tmp_path: Path) -> None:
         ("finance", "portfolio_id", "Q", "unknown-portfolio", "error", "quarantined"),
         ("finance", "period", "March", "month", "error", "quarantined"),
         ("risks", "probability", 1.4, "above", "error", "nulled"),
+        ("risks", "probability", "0.4", "number-as-text", "notice", "kept"),
         ("risks", "risk_id", 17.0, "number-as-id", "warning", "kept"),
         ("risks", "issue", "x", "unknown-column", "warning", "nulled"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import assume, given, strategies as st
 
 from pmo_lib.contracts.columns import Column
 from pmo_lib.contracts.tables import RATINGS, TABLES
-from pmo_lib.intake.cells import Outcome, Reader, expectation
+from pmo_lib.intake.cells import Outcome, Reader, Reading, expectation
 from pmo_lib.intake.native import native_mapping
 from pmo_lib.intake.published import disagreement, relative_change
 from pmo_lib.intake.values import (
@@ -388,10 +388,22 @@ def test_what_a_cell_should_hold_is_said_in_words(column: Column, words: str) ->
 
 def test_equal_cells_are_read_once_and_kept_apart_by_type() -> None:
     """1, 1.0, TRUE and '1' are four cells: what one is read as is not what another is."""
-    flag = reader("text")
-    values = [flag.read(raw).value for raw in (1, True, "1", 1.5)]
-    assert values == ["1", "TRUE", "1", "1.5"]
-    assert flag.read("1") is flag.read("1")
+    reading = reader("text").read_all([1, True, "1", 1.5, None, 1.0, True])
+    assert reading == Reading(["1", "TRUE", "1", "1.5", None, "1", "TRUE"], {})
+    faulty = reader("money").read_all(["1,000", "much", "much"])
+    assert faulty.values == [Decimal(1000), None, None]
+    assert faulty.odd[1] is faulty.odd[2]
+
+
+@given(st.lists(RAW, max_size=12), st.sampled_from(sorted(set(TYPES) - {"dates"})))
+def test_a_column_is_read_as_its_cells_are(raws: list[Any], kind: str) -> None:
+    """Reading a column at once and each of its cells alone give the same values, states and faults."""
+    one = reader(kind)
+    reading = one.read_all(raws)
+    alone = [one.read(raw) for raw in raws]
+    assert list(map(repr, reading.values)) == [repr(outcome.value) for outcome in alone]
+    odd = {n: o for n, o in enumerate(alone) if o.faults or o.ending not in ("typed", "blank")}
+    assert reading.odd == odd
 
 
 # --- published figures ------------------------------------------------------------------------------------------

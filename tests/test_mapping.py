@@ -87,7 +87,7 @@ ROWS = [{"table": "projects", "columns": {"project_id": "id", "name": "name"}}]
         ({"sheet": {"shared": {"portfolio_id": {"column": "who", "unit": "1e6"}}}}, "should match pattern"),
         ({"lineage": [{"before": "A", "after": "B", "kind": "split", "effective_on": "7/2/23"}]}, "match pattern"),
         ({"portfolios": {"parent": {"id": "../A", "name": "x"}}}, "should match pattern"),
-        ({"sheets": []}, "at least 1 item"),
+        ({"sheets": []}, "it reads nothing"),
         ({"shets": []}, "Extra inputs are not permitted"),
     ],
 )  # fmt: skip

@@ -16,7 +16,8 @@ from pmo_lib.metrics.accounts import accounts
 from pmo_lib.metrics.bridge import FIRST, STEP_COLUMNS, bridge_steps, largest_and_others, summed
 from pmo_lib.metrics.finance import headline, opening
 from pmo_lib.metrics.fiscal import View
-from pmo_lib.metrics.outlook import levels, phased, run_rates
+from pmo_lib.metrics.outlook import Year, levels
+from pmo_lib.parameters.models import Thresholds
 
 THEN, NOW = "2024-03", "2025-03"
 VIEW = View("ROADS", NOW, THEN, 4)
@@ -61,7 +62,7 @@ def test_bridge_by_hand() -> None:
     assert [tuple(row) for row in steps[["step", "amount", "projects", "valued"]].itertuples(index=False)] == [
         ("before", 187, 6, 4),
         ("left", -50, 1, 1),
-        ("withheld or range", -30, 1, 1),
+        ("no figure given", -30, 1, 1),
         ("re-based", 20, 1, 1),
         ("newly published", 9, 1, 1),
         ("joined", 40, 1, 1),
@@ -90,7 +91,7 @@ def test_a_move_into_silence() -> None:
     then, now = [at("P", 100, portfolio_id="RAIL")], [at("P", None)]
     both = [costs(then, now, view=View(unit, NOW, THEN, 4)) for unit in ("RAIL", "ROADS")]
     assert amounts_of(summed(both)) == {
-        "before": 100, "moved out": -100, "withheld or range": -100, "moved in": 100, "now": 0,
+        "before": 100, "moved out": -100, "no figure given": -100, "moved in": 100, "now": 0,
     }  # fmt: skip
 
 
@@ -99,6 +100,33 @@ def test_why_there_is_no_figure_now() -> None:
     states = [state("A", "withheld", reason="s43"), state("B", "range", low="1", high="9")]
     found = costs([at(i, 5) for i in "ABC"], [at(i, None) for i in "ABC"], states=states)
     assert list(found["reason"]) == ["withheld: s43", "a range: 1 to 9", "not set"]
+
+
+def test_every_silence_is_a_cause_of_its_own() -> None:
+    """Withheld, a range, not returned and no figure given are told apart, and sum with the rest to the whole."""
+    states = [state("A", "withheld", reason="s43"), state("B", "range", low="1", high="9"), state("C", "not returned")]
+    steps = bridge_steps(costs([at(i, 5) for i in "ABCD"], [at(i, None) for i in "ABCD"], states=states))
+    assert amounts_of(steps) == {
+        "before": 20, "withheld": -5, "range only": -5, "not returned": -5, "no figure given": -5, "now": 0,
+    }  # fmt: skip
+
+
+def test_a_renamed_project_has_not_left() -> None:
+    """By the lineage a project that was renamed goes under its old id and comes under its new one."""
+    rows = [{"from_id": "OLD", "to_id": "NEW", "kind": "renamed", "effective_on": "2025-01-01"}]
+    found = costs([at("OLD", 100)], [at("NEW", 110), at("X", 1)], view=VIEW.after(current("lineage", rows)))
+    assert amounts_of(bridge_steps(found)) == {
+        "before": 100, "succeeded by another": -100, "successor of another": 110, "joined": 1, "now": 111,
+    }  # fmt: skip
+
+
+def test_projects_are_bridged_like_money() -> None:
+    """A bridge whose counts do not go from before to now is refused, even where the money sums."""
+    rows = costs([at("A", 5)], [at("A", 5), at("B", 0)])
+    with pytest.raises(ReportError, match="came"):
+        bridge_steps(
+            rows.assign(cause=rows["cause"].replace("joined", "an unknown cause"), since_cause=rows["since_cause"])
+        )
 
 
 def test_the_first_report_has_nothing_to_bridge() -> None:
@@ -336,18 +364,11 @@ def test_disclosure_by_state() -> None:
 
 def figures_of(rows: Rows, projects: Rows, *, view: View) -> pd.DataFrame:
     """Return the published figures of a report."""
-    tables = {"projects": history("projects", projects), "states": history("states", [])}
+    known = {"projects": history("projects", projects), "states": history("states", []), "view": view}
     book = finance(rows)
-    found = levels(accounts(book, programmes=current("programmes", []), view=view, **tables))
-    curve = phased(accounts(book, programmes=current("programmes", []), view=view, **tables))
-    years = cost.by_year(book, view=view, **tables)
-    return headline(
-        found,
-        rates=run_rates(found, phased=curve),
-        in_year=cost.in_year(years, projects=tables["projects"], view=view, tolerance=0.05),
-        underspends=cost.underspends(years, projects=tables["projects"], view=view, flag=0.2),
-        whole_life=cost.whole_life(tables["projects"], states=tables["states"], view=view),
-    ).set_index("name")
+    year = Year(accounts(book, programmes=current("programmes", []), **known))
+    years = cost.Years(book, limits=Thresholds(), **known)
+    return headline(year, years=years, lives=cost.Lives(**known)).set_index("name")
 
 
 def test_headline_figures() -> None:
@@ -363,7 +384,7 @@ def test_headline_figures() -> None:
     assert list(found.index)[:5] == ["outlook", "budget", "variance", "movement", "in_year_variance_share"]
     assert (values["outlook"], values["variance"], values["spent"]) == (138 + 120, -18, 132)
     assert (values["whole_life_cost_before"], values["whole_life_cost"]) == (30, 15)
-    assert (values["whole_life_re_based"], values["whole_life_withheld_or_range"]) == (5, -20)
+    assert (values["whole_life_re_based"], values["whole_life_no_figure_given"]) == (5, -20)
     assert values["in_year_variance_share"] == pytest.approx(18 / 240)
     assert found["reason"][values.isna()].ne("").all()
     assert found["reason"][values.notna()].isna().all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,12 @@ from hypothesis import given, settings, strategies as st
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics.accounts import SHOWN, UNPAIRED, accounts, outlooks
+from pmo_lib.metrics.bridge import caused
 from pmo_lib.metrics.fiscal import FiscalYear, View, numbers_of_year, view_of
 from pmo_lib.metrics.ledger import ledger
 from pmo_lib.metrics.money import major_units, minor_units, one_base
-from pmo_lib.metrics.outlook import levels, phased, plan_bridge, reconcile, run_rates
-from pmo_lib.parameters.models import Organisation
+from pmo_lib.metrics.outlook import cost_types, levels, phased, plan_bridge, plan_causes, reconcile, run_rates
+from pmo_lib.parameters.models import Organisation, Rate
 
 YEAR = FiscalYear("2027-03")
 VIEW = View("ROADS", "2026-09", "2026-08", 4)
@@ -228,12 +230,12 @@ def test_the_last_version_of_each_month_counts() -> None:
 
 
 def test_rows_of_other_years_and_measures_stay_out() -> None:
-    """Last year's actual, next year's forecast and transfers are no part of this year's outlook."""
+    """Last year's actual, next year's forecast and capitalisation are no part of this year's outlook."""
     rows = monthly("A")
     others = [
         {"project_id": "A", "measure": "actual", "period": "2026-03", "period_kind": "year", "amount": 500},
         {"project_id": "A", "measure": "forecast", "period": "2028-03", "period_kind": "year", "amount": 900},
-        row("A", "transfer", 20, counterparty="B"),
+        row("A", "capitalisation", 20),
     ]
     pd.testing.assert_series_equal(total([*rows, *others])[MONEY], total(rows)[MONEY])
 
@@ -439,6 +441,133 @@ def test_plan_bridge_by_hand() -> None:
     assert list(found["step"]) == ["plan", "P0", "P1", "others", "outlook"]
     assert list(found["amount"]) == [600, 30, -18, 6, 618]
     assert list(found["projects"]) == [5, 1, 1, 3, 5]
+
+
+# --- calendars, currencies, money that moves inside ----------------------------------------------------------------
+
+
+def test_a_forecast_of_the_year_beside_monthly_actuals_counts_once() -> None:
+    """Where a unit gives a forecast of the whole year, its monthly actuals are in it: the outlook is that forecast."""
+    rows = [r for r in monthly("A") if r["measure"] != "forecast"]
+    found = total([*rows, yearly("A", "forecast", 130)])
+    assert (found["outlook"], found["ytd_actual"], found["variance"]) == (130, 66, -10)
+
+
+def test_transfers_net_to_zero_above() -> None:
+    """A transfer moves budget from one project to another; the portfolio's budget stays as it is."""
+    moved = [row("A", "transfer", -20, counterparty="B"), row("B", "transfer", 20, counterparty="A")]
+    rows = [*monthly("A"), *monthly("B"), *moved]
+    found = levels(entries(rows)).set_index("project_id")
+    assert list(found.loc[["", "A", "B"], "budget"]) == [240, 100, 140]
+    assert list(found.loc[["", "A", "B"], "transfers"]) == [0, -20, 20]
+    assert found.loc["", "variance"] == 0
+
+
+def test_a_transfer_without_its_other_side_still_reconciles() -> None:
+    """One side alone moves the portfolio's budget, and the levels are exact all the same."""
+    found = levels(entries([*monthly("A"), row("A", "transfer", 5.55)]))
+    reconcile(found)
+    assert (found.iloc[0]["budget"], found.iloc[0]["outlook"]) == (125.55, 120)
+
+
+def test_recharges_and_prior_year_adjustments_are_cost() -> None:
+    """A recharge and an adjustment of an earlier year are in the outlook, apart from actuals, and in no run-rate."""
+    rows = [*monthly("A"), row("A", "recharge", 7), row("A", "prior-year adjustment", -4, month=2)]
+    found = total(rows)
+    assert (found["outlook"], found["recharges"], found["adjustments"], found["ytd_actual"]) == (123, 7, -4, 66)
+    rates = run_rates(levels(entries(rows)), phased=phased(entries(rows))).set_index("name")["value"]
+    assert rates["spent"] == 66
+
+
+def test_period_13_adjusts_the_last_month() -> None:
+    """Period 13 counts in month 12 of its year, on top of it; a figure of the whole year holds it already."""
+    view = View("ROADS", "2027-03", None, 4)
+    late = row("A", "actual", 5, month=12, period_kind="period 13")
+    rows = [{**r, "return_month": "2027-03"} for r in [*monthly("A", closed=12), late]]
+    assert total(rows, view=view)["outlook"] == 12 * 11 + 5
+    assert phased(entries(rows, view=view))["actual"].iloc[-1] == 16
+    year = [yearly("A", "plan", 100), yearly("A", "actual", 90), late]
+    assert total([{**r, "return_month": "2027-03"} for r in year], view=view)["outlook"] == 90
+
+
+def test_a_445_year_is_worth_its_weeks() -> None:
+    """Five closed periods of 4, 4, 5, 4 and 4 weeks are 21 of 52 weeks: the rates go by them, not by fifths."""
+    rows = [{**r, "period_kind": "4-4-5"} for r in monthly("A", closed=5)]
+    curve = phased(entries(rows))
+    assert curve["months_worth"].sum() == pytest.approx(12)
+    rates = run_rates(levels(entries(rows)), phased=curve).set_index("name")["value"]
+    assert rates["run_rate_outlook"] == round(55 / 21 * 52, 2)
+    assert rates["required_run_rate"] == round((120 - 55) / (31 / 52 * 12), 2)
+
+
+def test_other_currencies_at_stated_rates() -> None:
+    """Euros count at the stated rate, each rounded once, and the page says which rate; without one they are refused."""
+    rate = Rate(per_unit=0.855, on=date(2026, 9, 30), source="Bank")
+    view = View("ROADS", "2026-09", "2026-08", 4, currency="GBP", rates={"EUR": rate})
+    rows = [*monthly("A"), *({**r, "currency": "EUR", "amount": 0.33} for r in monthly("B"))]
+    found = levels(entries(rows, view=view)).set_index("project_id")
+    assert (found.loc["B", "plan"], found.loc["", "plan"]) == (3.36, 123.36)  # 12 × 0.33 × 0.855, each rounded to 0.28
+    assert found.loc["", "rates"] == "1 EUR = 0.855 GBP (Bank, 2026-09-30)"
+    with pytest.raises(ReportError, match="EUR, GBP"):
+        entries(rows)
+
+
+def test_plan_to_outlook_by_cause() -> None:
+    """Approved changes and transfers lead to the budget, spending to date and to come from there to the outlook."""
+    rows = [*monthly("A"), *(row("A", "budget", 12, month=m) for m in range(1, 13)), row("A", "recharge", 3)]
+    rows += [*monthly("B"), row("A", "transfer", 6, counterparty="B"), row("B", "transfer", -6, counterparty="A")]
+    found = plan_causes(entries(rows)).set_index("step")
+    assert found["amount"].to_dict() == {
+        "plan": 240, "approved changes": 24, "transfers": 0, "spent to date": -6 + 6, "to come": -18 - 6,
+        "recharges": 3, "outlook": 243,
+    }  # fmt: skip
+    assert found.loc["transfers", "projects"] == 2
+
+
+def test_what_is_known_for_the_year_only_is_not_split() -> None:
+    """A unit with figures of the year only is a step of its own between plan and outlook."""
+    found = plan_causes(entries([*monthly("B"), yearly("A", "plan", 100), yearly("A", "forecast", 80)]))
+    assert found.set_index("step")["amount"].to_dict()["not split by month"] == -20
+
+
+def test_causes_that_do_not_sum_are_refused() -> None:
+    """A bridge by cause whose parts miss a unit's movement by one penny refuses the page."""
+    opening, closing = pd.Series([100, 7]), pd.Series([105, 7])
+    with pytest.raises(ReportError, match=r"1\.04"):
+        caused(opening, causes={"more": pd.Series([4, 0])}, closing=closing, ends=("a", "b"), currency="GBP")
+
+
+def test_capital_and_running_cost() -> None:
+    """Budget and outlook by type sum to the portfolio; what has no type is a row of its own."""
+    rows = [{**r, "cost_type": "capex"} for r in monthly("A")] + monthly("B")
+    found = cost_types(entries(rows)).set_index("cost_type")
+    assert found["outlook"].to_dict() == {"capex": 120, "not stated": 120}
+    assert list(found["outlook_share"]) == [0.5, 0.5]
+
+
+def test_orders_beyond_the_year_are_told() -> None:
+    """A commitment counts whole; what of it is above the year's forecast to come is told beside the headroom."""
+    rows = [*monthly("A"), row("A", "commitment", 100)]
+    rates = run_rates(levels(entries(rows)), phased=phased(entries(rows))).set_index("name")["value"]
+    assert (rates["exposure"], rates["committed_beyond"], rates["headroom"]) == (166, 100 - 54, 120 - 166)
+
+
+@settings(deadline=None, max_examples=6)
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(-(10**7), 10**7)), max_size=4))
+def test_levels_equal_a_pivot_table(moves: list[tuple[str, int]]) -> None:
+    """Plan, budget and outlook of every level are those of a pivot table in pence, transfers included."""
+    moved = [row(p, "transfer", pence / 100, month=1 + i, counterparty="C") for i, (p, pence) in enumerate(moves)]
+    rows = [*monthly("A"), *monthly("B"), *moved]
+    pence = pd.DataFrame(
+        [(r["project_id"], r["measure"], round(r["amount"] * 100)) for r in rows], columns=["p", "m", "n"]
+    )
+    pivot = pence.pivot_table(index="p", columns="m", values="n", aggfunc="sum", fill_value=0, margins=True)
+    pivot = pivot.reindex(columns=["plan", "actual", "forecast", "transfer"], fill_value=0).rename(index={"All": ""})
+    found = levels(entries(rows)).set_index("project_id")
+    for place in ("", "A", "B"):
+        sums = pivot.loc[place]
+        assert round(found.loc[place, "budget"] * 100) == sums["plan"] + sums["transfer"]
+        assert round(found.loc[place, "outlook"] * 100) == sums["actual"] + sums["forecast"]
 
 
 # --- properties -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from pmo_lib import extracts
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics import bridge, facts, headline, hierarchy, movement, portfolio, structure
+from pmo_lib.metrics import bridge, cohorts, facts, headline, hierarchy, movement, portfolio, standing, structure
 from pmo_lib.parameters.models import Organisation
 
 NOW, BEFORE = "2026-09", "2026-08"
@@ -259,6 +259,34 @@ def test_both_hierarchies_hold_the_same_projects() -> None:
     assert served["delivers"].sum() == served["serves"].sum() == 5
     assert served["cost_delivered"].sum() == pytest.approx(served["cost_served"].sum())
     assert served.set_index("unit_id")["serves"].to_dict() == {"roads": 3, "digital": 2, "housing": 0}
+    ours = FACTS[FACTS["standing"].eq("here") & FACTS["cost_now"].gt(0)]
+    others = ours[ours["client_id"].notna() & ours["client_id"].ne(ours["portfolio_id"])]
+    assert served["costed"].sum() == len(ours)
+    assert served["costed_for_others"].sum() == len(others)
+    assert served["cost_for_others"].sum() == pytest.approx(others["cost_now"].sum())
+
+
+def test_what_was_not_returned_is_beside_the_totals() -> None:
+    """A cost that was not returned has not moved: it is in no total now, and what was last known stands beside them."""
+    costs = TABLES["costs"].reset_index(drop=True)
+    first = costs.index[costs["since_cause"].eq("re-based")][0]
+    silent = {
+        "now": None,
+        "cause": "not returned",
+        "since_cause": "not returned",
+        "last_known": costs.at[first, "before"],
+    }
+    moved = {"amount": -costs.at[first, "before"], "since_amount": -costs.at[first, "before"]}
+    costs = costs.assign(last_known=None).astype(object)
+    for name, value in (silent | moved).items():
+        costs.at[first, name] = value
+    rows = facts_of(TABLES | {"costs": costs})
+    top = node(tree_of(rows), "northshire")
+    before = node(TREE, "northshire")
+    assert top["cost_last_known"] == costs.at[first, "before"]
+    assert top["cost_movement"] == pytest.approx(before["cost_movement"] - TABLES["costs"]["amount"].iloc[first])
+    named = portfolio.largest_movements(costs)
+    assert costs.at[first, "project_id"] not in set(named["project_id"])
 
 
 def test_no_client_no_exhibit() -> None:
@@ -421,7 +449,7 @@ def test_a_dissolved_portfolio_has_not_taken_its_money_along() -> None:
     absent = facts.without_report(REORGANISED, batch=OWED, period=NOW, since=BEFORE)
     steps = portfolio.cost_bridge(costs, absent=absent).set_index("step")["amount"]
     assert steps.to_dict() == {
-        "before": 184.0, "left": -9.0 - 5.0, "moved out": -140.0, "withheld or range": -40.0 - 20.0, "re-based": 30.0,
+        "before": 184.0, "left": -9.0 - 5.0, "moved out": -140.0, "no figure given": -40.0 - 20.0, "re-based": 30.0,
         "newly published": 7.0, "moved in": 140.0, "joined": 3.0, "unchanged": 0.0, "now": 150.0,
     }  # fmt: skip
 
@@ -604,17 +632,63 @@ def test_exposure_names_portfolios_without_a_register() -> None:
     assert portfolio.exposure_by_portfolio(silent).empty
 
 
+def returned(covered: pd.DataFrame, **unknown: str) -> pd.DataFrame:
+    """Return a coverage with its returns: all came in time but those that are only known from an earlier period."""
+    owing = covered.loc[covered["state"].ne(portfolio.ENDED), "portfolio_id"]
+    came = pd.DataFrame(
+        [(NOW, unit, "not returned" if unit in unknown else "returned", None if unit in unknown else "on time", 0,
+          unknown.get(unit, NOW), "") for unit in owing],
+        columns=["period", "portfolio_id", "state", "punctuality", "days_late", "known", "reason"],
+    )  # fmt: skip
+    nothing = pd.DataFrame(columns=["portfolio_id", "period", "report", "name", "value", "unit"])
+    return standing.with_returns(covered, arrivals=came, last_known=nothing)
+
+
+def test_what_was_not_returned_stands_beside_the_total() -> None:
+    """The last known cost of a portfolio that did not return is a figure of its own, and in no total."""
+    owed = batch(housing="not returned")
+    rows = FACTS[FACTS["portfolio_id"].ne("housing")]
+    history = TABLES["costs"].assign(period=BEFORE)
+    covered = portfolio.coverage(owed, portfolios=UNITS, costs=history, lineage=NO_LINEAGE)
+    key = headline.key_figures(tree_of(rows, owed=owed), covered=returned(covered, housing=BEFORE), since=BEFORE)
+    found = key.set_index("name")
+    assert found.loc["whole_life_cost", "value"] == pytest.approx(116.05)
+    assert found.loc["whole_life_cost_last_known", "value"] == 70.0
+    assert found.loc["whole_life_cost_last_known", "movement"].startswith("Housing, ")
+    every = headline.key_figures(TREE, covered=returned(portfolio.coverage(
+        batch(), portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)), since=BEFORE)  # fmt: skip
+    assert "whole_life_cost_last_known" not in set(every["name"])
+
+
 def test_key_figures_say_what_they_are_without() -> None:
     """A figure at the head of the page carries its n, and the portfolios that it lacks."""
     owed = batch(housing="failed")
     rows = FACTS[FACTS["portfolio_id"].ne("housing")]
     covered = portfolio.coverage(owed, portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)
-    key = headline.key_figures(tree_of(rows, owed=owed), covered=covered, since=BEFORE).set_index("name")
+    key = headline.key_figures(tree_of(rows, owed=owed), covered=returned(covered), since=BEFORE).set_index("name")
     assert key.loc["portfolios_complete", ["value", "movement"]].tolist() == [2.0, "of 3"]
     assert key.loc["whole_life_cost", "value"] == pytest.approx(116.05)
     assert key.loc["whole_life_cost", "movement"].endswith("without housing")
     assert key.loc["in_year_variance_share", "movement"] == "under plan, n = 2, without housing"
     assert key.loc["sro_red_share", ["value", "movement"]].tolist() == [0.0, "of 4 rated"]
+
+
+TRACKS = pd.DataFrame(
+    [
+        (
+            project,
+            "Any",
+            f"2026-0{number}",
+            pd.Timestamp(2026, number, 28),
+            "design",
+            pd.Timestamp(2027, number, 1),
+            "f",
+        )
+        for project in ("A", "B")
+        for number in (7, 8, 9)
+    ],
+    columns=cohorts.TRACK_COLUMNS,
+)
 
 
 def all_tables(costs: pd.DataFrame, *, tree: pd.DataFrame, owed: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -632,6 +706,9 @@ def all_tables(costs: pd.DataFrame, *, tree: pd.DataFrame, owed: pd.DataFrame) -
         "underspends": portfolio.underspends_by_year(pd.DataFrame(columns=["project_id", "year", "moved_days"])),
         "finishes": portfolio.finish_movements(pd.DataFrame(columns=["portfolio_id"]), since=BEFORE),
         "moves": structure.moves(costs),
+        "clients": hierarchy.clients(FACTS, portfolios=UNITS),
+        "finish_trend": cohorts.trend(TRACKS),
+        "stage_slips": cohorts.slips_by_stage(TRACKS),
         **hierarchy.published(tree, costs=costs),
     }
 
@@ -641,16 +718,17 @@ def test_every_figure_has_one_name_and_a_value_or_a_reason() -> None:
     owed = batch()
     covered = portfolio.coverage(owed, portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)
     tables = all_tables(TABLES["costs"], tree=TREE, owed=owed)
-    figures = headline.headline(TREE, covered=covered, since=BEFORE, tables=tables, period=NOW)
+    figures = headline.headline(TREE, covered=returned(covered), since=BEFORE, tables=tables, period=NOW)
     assert figures["name"].is_unique
     assert figures.loc[figures["value"].isna(), "reason"].str.len().gt(0).all()
     values = figures.set_index("name")["value"]
     expected = {
         "projects": 5, "portfolios_complete": 3, "reports_owed": 9, "reports_published": 9, "reports_failed": 0,
         "whole_life_cost": 186.05, "whole_life_costs_known": 4, "whole_life_cost_re_based": 10.3,
-        "whole_life_cost_withheld_or_range": -20.2, "whole_life_cost_newly_published": 5.55, "in_year_plan": 84.0,
+        "whole_life_cost_no_figure_given": -20.2, "whole_life_cost_newly_published": 5.55, "in_year_plan": 84.0,
         "in_year_variance": -9.0, "sro_amber": 5, "sro_rated": 5, "sro_red_share": 0.0, "risks_open": 4,
         "exposure_net": 27.5, "exposure_opportunities": -5.0, "costs_published_share": 1.0, "projects_moved": 0,
+        "slip_design_projects": 2, "slip_design_p50_days": 62,
     }  # fmt: skip
     assert {name: round(values[name], 6) for name in expected} == expected
 

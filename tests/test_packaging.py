@@ -199,6 +199,15 @@ def test_no_name_stands_in_two_groups() -> None:
     assert runtime.keys() & development.keys() == set()
 
 
+def test_what_an_extra_brings_is_tested() -> None:
+    """Every extra is among the packages that the tests run with, as it stands."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)
+    extras = {name: set(lines) for name, lines in project["project"]["optional-dependencies"].items()}
+    assert extras.keys() == {"postgresql"}
+    assert set().union(*extras.values()) <= set(project["dependency-groups"]["dev"])
+
+
 def test_build_backend_and_lock_tool_are_locked() -> None:
     """The build backend and uv are pinned too, so that installing fetches nothing that has no hash."""
     with (ROOT / "pyproject.toml").open("rb") as file:
@@ -380,7 +389,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     for name in ("bash", "sh", "dirname", "grep", "timeout"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "missing")
-    for name in ("apt-get", "python3", "chromium", "fc-list"):
+    for name in ("apt-get", "python3", "chromium", "soffice", "fc-list", "initdb"):
         stand_in(tmp_path / "bin", name=name, script="")
     stand_in(tmp_path / "bin", name="dpkg-query", script="echo install ok installed")
     stand_in(tmp_path / "bin", name="make", script='echo "$PMO_CI $PMO_REAL_DATA" >>"$LOG"; test "$1" != "$FAILS"')

@@ -280,7 +280,7 @@ def test_a_mapping_that_is_not_there_names_those_that_are(root: Path) -> None:
     put(root, "org/sources/returns.yml", "name: returns\n")
     with pytest.raises(ParameterError, match="did you mean 'returns'"):
         load_mapping(root, org="org", name="return")
-    with pytest.raises(ParameterError, match="sheets: is missing"):
+    with pytest.raises(ParameterError, match="it reads nothing → give sheets, or a database"):
         load_mapping(root, org="org", name="returns")
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from pmo_lib.intake.check import check
-from pmo_lib.metrics import quality, ratings, schedule
+from pmo_lib.metrics import disclosure, ratings, schedule
 from pmo_lib.metrics.movement import Between, membership
 from pmo_lib.parameters.load import load_mapping, load_organisation
 
@@ -250,7 +250,7 @@ def _outcome(record: dict[str, str] | None, *, promised: date, today: date) -> s
 
 def test_disclosure_of_costs_fell(whole: Histories, plain: Plain) -> None:
     """A single whole-life cost was published for 90 % of the projects at first, and for 69 % in the end."""
-    found = quality.drift(whole["states"], projects=whole["projects"], between=Between(WHOLE, "2025-03"))
+    found = disclosure.drift(whole["states"], projects=whole["projects"], between=Between(WHOLE, "2025-03"))
     costs = found[found["column_name"] == "whole_life_cost_baseline"].set_index("period")
     single = costs["reported"] / costs["cells"]
     assert single.round(2).iloc[[0, -1]].tolist() == [0.90, 0.69]

@@ -132,6 +132,78 @@ class TestBook:
             begin(period="2027-01")
 
 
+class TestStanding:
+    """What the head of a page says of a return that did not come whole and in time."""
+
+    @staticmethod
+    def october(root: Path, *, states: list[dict[str, Any]], held: dict[str, list[str]]) -> None:
+        """Take a third period, with these returns."""
+        made = small_return("2026-10", date(2026, 10, 31), portfolios=held)
+        made.returns = pd.DataFrame([{"file": "", "reason": ""} | state for state in states])
+        archive = Archive(root / "outputs" / "demo" / "archive")
+        take(made, archive=archive, organisation="demo")
+
+    def opened(self, portfolio: str, *, period: str = "2026-10") -> tuple[report.Book, str]:
+        """Open the health check; return it and its head."""
+        with capture_output() as captured:
+            book = report.begin("health_check", "demo", period=period, portfolio=portfolio)
+        return book, dict(captured.outputs[0].data)["text/html"]
+
+    def test_a_silent_portfolio_shows_what_was_last_known(self, root: Path) -> None:
+        """Without a return the page says so first, shows the last known rows with their day, and keeps its own name."""
+        self.october(root, states=[{"portfolio_id": "HWY", "state": "returned"}], held={"HWY": ["H1", "I1"]})
+        book, head = self.opened("ICT")
+        assert head.index("Not returned for Oct 2026.") < head.index("Which projects need help?")
+        assert "the last known one, of 30 Sep 2026" in head
+        assert "0 rows returned" in head
+        assert book.table("projects")["project_id"].tolist() == ["I2"]
+        assert (book.period, book.status_date, book.fresh) == ("2026-09", pd.Timestamp("2026-09-30"), False)
+        assert (book.identity["period"], book.identity["as_of"]) == ("2026-10", "2026-09")
+        assert [row["state"] for row in book.returns.to_dict("records")] == ["returned", "returned", "not returned"]
+        (tiles,) = shown(book, lambda b: b.kpis(FIGURES))
+        assert "last known, 30 Sep 2026" in tiles["text/html"]
+
+    def test_a_refused_return_says_why(self, root: Path) -> None:
+        """A refused return shows the last known figures and its reason; the reason is escaped."""
+        states = [
+            {"portfolio_id": "HWY", "state": "returned"},
+            {"portfolio_id": "ICT", "state": "refused", "reason": "duplicate <key>"},
+        ]
+        self.october(root, states=states, held={"HWY": ["H1"]})
+        _, head = self.opened("ICT")
+        assert "<strong>Return refused for Oct 2026.</strong> Duplicate &lt;key&gt;." in head
+
+    def test_partial_and_late_are_said_and_in_time_is_not(self, root: Path) -> None:
+        """A partial or late return has the notice on top, with its days; a whole one in time has none."""
+        made = small_return("2026-10", date(2026, 10, 31), portfolios={"HWY": ["H1"], "ICT": ["I2"]})
+        made.tables["status"]["submitted_on"] = pd.to_datetime(["2026-11-20", "2026-11-05"]).astype("datetime64[us]")
+        made.returns.loc[0, ["state", "reason"]] = ["partial", "1 row set aside"]
+        take(made, archive=Archive(root / "outputs" / "demo" / "archive"), organisation="demo")
+        _, head = self.opened("HWY")
+        assert "<strong>Partial return for Oct 2026, and late.</strong> 1 row set aside." in head
+        assert "due on 10 Nov 2026; 1 status row came in later, the last on 20 Nov 2026, 10 days late" in head
+        _, head = self.opened("ICT")
+        assert "standing" not in head
+        assert "submitted 5 Nov 2026, on time" in head
+
+    def test_a_silent_portfolio_is_not_forgotten(self, root: Path) -> None:
+        """Two silent periods later a portfolio still owes its return; one that never returned has no page."""
+        self.october(root, states=[{"portfolio_id": "HWY", "state": "returned"}], held={"HWY": ["H1", "I1"]})
+        made = small_return("2026-11", date(2026, 11, 30), portfolios={"HWY": ["H1", "I1"]})
+        made.returns.loc[1] = ["SEA", "refused", "", "no project"]
+        take(made, archive=Archive(root / "outputs" / "demo" / "archive"), organisation="demo")
+        book, _ = self.opened("ICT", period="2026-11")
+        assert book.period == "2026-09"
+        with pytest.raises(ParameterError, match="nothing usable up to 2026-11; there are HWY, ICT"):
+            self.opened("SEA", period="2026-11")
+
+    def test_who_gave_all_projects_away_owes_nothing(self, root: Path) -> None:
+        """A portfolio whose projects have all come to another has not failed to return: it is no more."""
+        self.october(root, states=[{"portfolio_id": "HWY", "state": "returned"}], held={"HWY": ["H1", "I1", "I2"]})
+        with pytest.raises(ParameterError, match="there are HWY"):
+            self.opened("ICT")
+
+
 @pytest.mark.usefixtures("root")
 class TestShow:
     """What an exhibit emits."""
@@ -178,7 +250,7 @@ class TestShow:
         outputs = shown(
             book, lambda b: b.show("ratings", pd.DataFrame()), lambda b: b.publish(figures=FIGURES, tables={})
         )
-        assert outputs[-1][PUBLISHED] == {"figures_made": 0, "exhibits": ["risks", "ratings"]}
+        assert outputs[-1][PUBLISHED] == {"figures_made": 0, "exhibits": ["risks", "ratings"], "sections": []}
 
     def test_tiles_say_why_a_figure_is_missing(self) -> None:
         """A tile shows the value with its unit, or n/a with the reason; data is escaped."""

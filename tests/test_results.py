@@ -24,7 +24,10 @@ from pmo_lib.store import digest_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-IDENTITY = {"organisation": "demo", "period": "2026-09", "portfolio": "HWY", "report": "health_check", "snapshot": "s1"}
+IDENTITY = {
+    "organisation": "demo", "period": "2026-09", "as_of": "2026-09", "portfolio": "HWY", "report": "health_check",
+    "snapshot": "s1",
+}  # fmt: skip
 FIGURES = pd.DataFrame(
     [("projects", 12.0, "projects", None), ("slip", math.nan, "days", "no baseline")],
     columns=["name", "value", "unit", "reason"],
@@ -118,6 +121,7 @@ def write(folder: Path, *, portfolio: str, snapshot: str, page: bytes = b"<html>
     (place / "health_check.html").write_bytes(page)
     document = from_notebook(glued()) | {
         "portfolio": portfolio,
+        "as_of": "2026-09",
         "snapshot": snapshot,
         "page_sha256": digest or digest_of(page),
     }
@@ -149,21 +153,23 @@ def test_everything_owed_is_listed() -> None:
     """Each portfolio owes each report; failed beats published, and what was not returned says so."""
     returns = pd.DataFrame(
         [
-            ("A", "returned", None),
-            ("B", "refused", "key twice"),
-            ("C", "not returned", "no file"),
-            ("D", "partial", None),
+            ("A", "returned", None, "2026-09"),
+            ("B", "refused", "key twice", "2026-08"),
+            ("C", "not returned", "no file", ""),
+            ("D", "partial", None, "2026-09"),
+            ("E", "partial", "no usable row in projects", "2026-08"),
         ],
-        columns=["portfolio_id", "state", "reason"],
-    )
+        columns=["portfolio_id", "state", "reason", "known"],
+    ).assign(period="2026-09")
     owed = owed_reports(
         reports=["health_check"],
         returns=returns,
-        done={("A", "health_check"), ("D", "health_check")},
+        done={("A", "health_check"): "2026-09", ("B", "health_check"): "2026-08", ("D", "health_check"): "2026-09"},
         failures=[{"portfolio_id": "D", "report": "health_check", "stage": "gate", "cause": "no chart"}],
     )
-    assert owed["status"].tolist() == ["published", "refused", "not returned", "failed"]
-    assert owed["cause"].tolist()[1:] == ["key twice", "no file", "no chart"]
+    assert owed["status"].tolist() == ["published", "refused", "not returned", "failed", "not returned"]
+    assert owed["cause"].tolist()[1:] == ["key twice", "no file", "no chart", "no usable row in projects"]
+    assert owed["as_of"].fillna("none").tolist() == ["2026-09", "2026-08", "none", "none", "none"]
 
 
 def test_failures_are_read_from_the_state(tmp_path: Path) -> None:

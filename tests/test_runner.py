@@ -6,14 +6,17 @@ import hashlib
 import json
 import os
 import shutil
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+from returns import small_return
 from small_house import build, figures_of
 
 from pmo_lib.errors import ParameterError, StoreError
 from pmo_lib.runner import Done, Request, plan, run
-from pmo_lib.snapshots import Archive, open_snapshot
+from pmo_lib.snapshots import Archive, open_snapshot, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,3 +202,42 @@ def test_pages_know_nothing_of_the_machine(good: Path) -> None:
         if secret in (good / "outputs" / name).read_text(errors="ignore")
     ]
     assert found == []
+
+
+def october(root: Path, *, held: dict[str, list[str]], **states: str) -> Path:
+    """Take a later period into the house, in which portfolios returned in these states."""
+    made = small_return("2026-10", date(2026, 10, 31), portfolios=held)
+    made.returns = pd.DataFrame(
+        [{"portfolio_id": p, "state": s, "file": "", "reason": "" if s == "returned" else "no row"}
+         for p, s in states.items()]
+    )  # fmt: skip
+    take(made, archive=Archive(root / "outputs" / "demo" / "archive"), organisation="demo")
+    return root
+
+
+def test_a_portfolio_that_did_not_return_has_its_last_known_page(tmp_path: Path) -> None:
+    """Who returned nothing usable gets a page that says so, is in no total, and is named in index and state."""
+    root = october(build(tmp_path), held={"HWY": ["H1"]}, HWY="returned", ICT="not returned", SCH="refused")
+    request = Request(organisation="demo", period="2026-10")
+    done = {
+        (one.portfolio, one.report): one
+        for one in run(request, root=root, outputs=root / "outputs", tell=lambda *_: None)
+    }
+    assert {one.status for one in done.values()} == {"published"}
+    assert {portfolio: one.as_of for (portfolio, _), one in done.items()} == {
+        "HWY": "2026-10", "ICT": "2026-09", "SCH": "2026-09", "": "2026-10",
+    }  # fmt: skip
+    folder = root / "outputs" / "demo" / "2026-10"
+    assert "Not returned for Oct 2026." in (folder / "ICT" / "ratings.html").read_text()
+    assert "Return refused for Oct 2026." in (folder / "SCH" / "ratings.html").read_text()
+    assert "2 of 3 portfolios did not return in full and on time." in (folder / "whole.html").read_text()
+    whole = json.loads((folder / "whole.json").read_text())
+    assert figures_of(whole).to_dict() == {"projects": 1, "published": 1, "not returned": 1, "refused": 1}
+    owed = {row["portfolio_id"]: (row["status"], row["as_of"]) for row in json.loads(
+        (folder / "state.json").read_text())["reports"] if row["portfolio_id"]}  # fmt: skip
+    assert owed == {
+        "HWY": ("published", "2026-10"), "ICT": ("not returned", "2026-09"), "SCH": ("refused", "2026-09"),
+    }  # fmt: skip
+    index = (folder / "index.html").read_text()
+    assert 'not returned</span>: no row; <a href="ICT/ratings.html">last known, Sep 2026</a>' in index
+    assert "Portfolio SCH" in index

@@ -188,12 +188,12 @@ def test_money_keeps_its_pennies(amounts: list[Decimal | None]) -> None:
 
 def test_source_bytes_are_kept(archive: Archive, tmp_path: Path) -> None:
     """The returned files themselves are in the store, byte for byte, under the digest in the manifest."""
-    from returns import Source
+    from pmo_lib.contracts.returned import SourceFile
 
     path = tmp_path / "return.csv"
     path.write_bytes(b"id,name\n1,\xe9\n")
     checked: HandMade = small_return("2026-09", SEPTEMBER, portfolios=PORTFOLIOS)
-    with_source = dataclasses.replace(checked, sources=(Source("return.csv", "", path.stat().st_size, path),))
+    with_source = dataclasses.replace(checked, sources=(SourceFile("return.csv", "", path.stat().st_size, path),))
     snapshot = take(with_source, archive=archive, organisation="demo")
     (entry,) = snapshot.manifest["sources"]
     assert archive.store.get(entry["sha256"]) == path.read_bytes()

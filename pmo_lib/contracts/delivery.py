@@ -142,11 +142,16 @@ PUBLISHED_FIGURES = table(
     PROJECT,
     STATUS_DATE,
     column("figure", "text", "Name of the figure", "key"),
-    column("published", "number", "As published; a share, not per cent", "column"),
+    column(
+        "published",
+        "number",
+        "As published: a share (not per cent), or an amount or days if the figure's name says so",
+        "column",
+    ),
     column(
         "recomputed",
         "number",
-        "As computed from the same row's cells; written by intake",
+        "As computed from the cells of the row, or of it and the last report; written by intake",
     ),
     column("sign_rule", "text", "'signed' or 'absolute': how the source wrote it"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
@@ -10,6 +11,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Sheet that lists the findings in an annotated copy of a workbook; with a number behind it where the name is taken.
+FINDINGS_SHEET = "pmo findings"
 Severity = Literal["error", "warning", "notice"]
 Action = Literal["refused", "quarantined", "nulled", "kept"]
 
@@ -20,7 +23,8 @@ class Finding:
 
     ``severity`` is what it means (error: something was not used), ``action`` what was done: the whole return
     ``refused``, the row ``quarantined``, the cell ``nulled`` (state unreadable), or the value ``kept``.
-    ``cell`` is in A1 notation; ``row`` counts from 1 as spreadsheets do.
+    ``cell`` is in A1 notation; ``row`` counts from 1 as spreadsheets do. In a database ``sheet`` is the contract table,
+    ``row`` the number of the row in the order of its key, and ``cell`` its column and that key.
     """
 
     file: str
@@ -55,6 +59,15 @@ class Finding:
         """Return *where: what is wrong: the value → what to do*."""
         value = f": {self.value!r}" if self.value and repr(self.value)[1:-1] not in self.message else ""
         return f"{self.place}: {self.message}{value} → {self.fix}"
+
+
+def is_findings_sheet(name: str) -> bool:
+    """Tell whether a sheet is the list of findings in an annotated copy: nobody reads it as data.
+
+    >>> is_findings_sheet("PMO findings"), is_findings_sheet("pmo findings 2"), is_findings_sheet("findings")
+    (True, True, False)
+    """
+    return re.fullmatch(rf"{FINDINGS_SHEET}( \d+)?", name.strip(), re.IGNORECASE) is not None
 
 
 FINDING_COLUMNS = tuple(field.name for field in fields(Finding))

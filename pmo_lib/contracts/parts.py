@@ -8,7 +8,12 @@ from pmo_lib.contracts.columns import Column, Kind, Table
 
 RATINGS = ("green", "amber/green", "amber", "amber/red", "red")
 STATES = ("reported", "withheld", "not set", "not returned", "range", "unreadable")
-MEASURES = ("plan", "budget", "actual", "accrual", "commitment", "forecast", "transfer", "recharge", "capitalisation")
+# Portfolio of the example rows in the template: counted by intake and never read. No portfolio can have this id.
+EXAMPLE = "EXAMPLE"
+MEASURES = (
+    "plan", "budget", "actual", "accrual", "commitment", "forecast", "transfer", "recharge", "capitalisation",
+    "prior-year adjustment",
+)  # fmt: skip
 
 
 def column(name: str, kind: Kind, meaning: str, need: Any = "", **more: Any) -> Column:

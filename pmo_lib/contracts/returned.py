@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,22 +21,29 @@ RETURN_COLUMNS = ("portfolio_id", "state", "file", "reason")
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file that was read.
+    """One file that was read, or one database.
 
     Attributes
     ----------
     name
-        Its name inside the folder that was handed in.
+        Its name inside the folder that was handed in; of a database ``db:`` and the name of its mapping.
     sha256, size
         Of its bytes.
     path
-        Where it lay.
+        Where it lay; of a database its name.
+    content
+        What was read, where that is no file.
     """
 
     name: str
     sha256: str
     size: int
     path: Path
+    content: bytes | None = field(default=None, repr=False)
+
+    def read(self) -> bytes:
+        """Return its bytes; OSError where the file is gone."""
+        return self.path.read_bytes() if self.content is None else self.content
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from pmo_lib.demo.months import MEAN_MONTH_DAYS, between, first_day, last_day, w
 from pmo_lib.demo.truth import PAUSE_MONTHS, PENNIES_PER_THOUSAND, Project, Version
 from pmo_lib.parameters.models import Thresholds
 
+Row = dict[str, object]
+
+WITHHELD: Row = {"state": "withheld", "reason": "commercially confidential while bids are evaluated"}
 HONESTY = {"candid": 1.0, "hopeful": 0.6, "watermelon": 0.1}
 FASTEST = 0.55  # nobody promises to do the remaining work in less than this share of its planned time
 CHEAPEST = 0.85  # … or for less than this share of its budget
@@ -51,6 +54,12 @@ class View:
         return "paused" if pause is not None and 0 <= self.month - LAST - pause < PAUSE_MONTHS else "active"
 
     @property
+    def confidential(self) -> bool:
+        """Whether its forecasts are withheld while bids are evaluated, as half of the contract awards do."""
+        tendering = 0.3 <= self.project.way[self.age] < 0.6 and self.project.reference.domain == "service"
+        return tendering and self.state == "active" and self.project.share("confidential") < 0.5
+
+    @property
     def large(self) -> bool:
         """Whether independent assurance rates it as well: from £5m."""
         return self.project.versions[0].budget >= 5_000 * PENNIES_PER_THOUSAND
@@ -71,21 +80,30 @@ class View:
         return self.project.spent[self.age]
 
     @cached_property
+    def told(self) -> int:
+        """Age at which the forecast was last revised."""
+        project, since = self.project, self.version.since
+        if project.flat and project.way[self.age] < 0.9:
+            return since
+        return max(self.age - self.age % project.lag, since)
+
+    @cached_property
     def learned(self) -> float:
         """Share of the gap between baseline and truth that the manager admits (0–1)."""
-        project, since = self.project, self.version.since
-        told = max(self.age - self.age % project.lag, since)
-        if project.flat and project.way[self.age] < 0.9:
-            told = since
-        return min(max((project.way[told] - 0.1) / 0.6, 0.0), 1.0) * HONESTY[project.candour]
+        return min(max((self.project.way[self.told] - 0.1) / 0.6, 0.0), 1.0) * HONESTY[self.project.candour]
 
     @cached_property
     def finish_on(self) -> date:
-        """Finish as it happened, or as forecast: never in the past."""
+        """Finish as it happened, or as forecast: never in the past.
+
+        Work that has stalled is forecast as late as it is then; what it makes up for later is a recovery.
+        """
         if self.state == "closed":
             return self.project.finish_on
         baseline = self.version.finish_on
-        believed = baseline + timedelta(days=int((self.project.finish_on - baseline).days * self.learned))
+        late_days = self.project.delay_months(self.told) * MEAN_MONTH_DAYS * HONESTY[self.project.candour]
+        slip_days = max((self.project.finish_on - baseline).days * self.learned, late_days)
+        believed = baseline + timedelta(days=int(slip_days))
         left_days = (1.0 - self.project.way[self.age]) * self.version.months * MEAN_MONTH_DAYS
         earliest = self.status_on + timedelta(days=max(10, int(left_days * FASTEST)))
         return working_day(max(believed, earliest))

@@ -18,8 +18,7 @@ from pmo_lib.demo.wording import ACTIONS, ISSUES, choice, person
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pmo_lib.demo.belief import View
-    from pmo_lib.demo.money import Row
+    from pmo_lib.demo.belief import Row, View
 
 Entry = tuple[date, str, str, int, dict[str, str]]
 
@@ -98,35 +97,67 @@ def issue_rows(view: View) -> Iterator[Row]:
         }
 
 
-def action_rows(view: View, *, with_risks: bool) -> Iterator[Row]:
-    """Yield an action on most risks (not on accepted ones) and on every issue; some are late, some are never done."""
-    project, number = view.project, number_of(view.project)
+@dataclass(frozen=True)
+class Action:
+    """An action in the life of a project; ``done_on`` is None for one that is never done."""
+
+    id: str
+    parent: tuple[str, str]
+    raised_on: date
+    due_on: date
+    done_on: date | None
+    owner: str
+    description: str
+    effect: str
+
+
+@lru_cache(maxsize=2 * PROJECTS_KEPT)
+def actions_of(project: Project, *, with_risks: bool) -> tuple[Action, ...]:
+    """Return an action on most risks (not on accepted ones) and on every issue; some are late, some never done."""
     parents = [("issue", issue.id, issue.raised_on) for issue in issues_of(project)]
     if with_risks:
         parents += [
             ("risk", risk.id, risk.raised_on)
             for risk in risks_of(project)
-            if risk.response != "accept" and project.draws("acted on", risk.id).random() < 0.75
+            if risk.response != "accept" and project.share(f"acted on|{risk.id}") < 0.75
         ]
-    for kind, parent, raised_on in parents:
-        if raised_on > view.status_on:
+    return tuple(_action(project, parent=(kind, parent), raised_on=raised_on) for kind, parent, raised_on in parents)
+
+
+def _action(project: Project, *, parent: tuple[str, str], raised_on: date) -> Action:
+    rng, (_, served) = project.draws("action", parent[1]), parent
+    due_on = working_day(raised_on + timedelta(days=int(rng.integers(30, 150))))
+    late_days, never = int(rng.integers(-20, 45)), rng.random() < 0.12
+    done_on = working_day(max(due_on + timedelta(days=late_days), raised_on))
+    return Action(
+        id=f"A-{number_of(project)}{served[0]}{served[-1]}",
+        parent=parent,
+        raised_on=raised_on,
+        due_on=due_on,
+        done_on=None if never else done_on,
+        owner=person(rng),
+        description=choice(rng, of=ACTIONS),
+        effect=choice(rng, of=("As hoped", "Partly", "None to be seen yet")),
+    )
+
+
+def action_rows(view: View, *, with_risks: bool) -> Iterator[Row]:
+    """Yield the actions agreed so far."""
+    for action in actions_of(view.project, with_risks=with_risks):
+        if action.raised_on > view.status_on:
             continue
-        rng = project.draws("action", parent)
-        due_on = working_day(raised_on + timedelta(days=int(rng.integers(30, 150))))
-        late_days, never = int(rng.integers(-20, 45)), rng.random() < 0.12
-        done_on = working_day(max(due_on + timedelta(days=late_days), raised_on))
-        done = not never and done_on <= view.status_on
+        done = action.done_on is not None and action.done_on <= view.status_on
         yield {
-            "action_id": f"A-{number}{parent[0]}{parent[-1]}",
+            "action_id": action.id,
             "status_date": view.status_on,
-            "project_id": project.id,
-            "parent_kind": kind,
-            "parent_id": parent,
-            "owner": person(rng),
-            "description": choice(rng, of=ACTIONS),
-            "due_on": due_on,
-            "done_on": done_on if done else None,
-            "effect": choice(rng, of=("As hoped", "Partly", "None to be seen yet")) if done else None,
+            "project_id": view.project.id,
+            "parent_kind": action.parent[0],
+            "parent_id": action.parent[1],
+            "owner": action.owner,
+            "description": action.description,
+            "due_on": action.due_on,
+            "done_on": action.done_on if done else None,
+            "effect": action.effect if done else None,
         }
 
 

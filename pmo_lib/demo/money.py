@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pmo_lib.demo.belief import WITHHELD, Row
 from pmo_lib.demo.catalogue import CURRENCY, LAST
 from pmo_lib.demo.months import fiscal_year_name, fiscal_year_start, month_of, period_of
 from pmo_lib.demo.truth import smooth
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from pmo_lib.demo.belief import View
     from pmo_lib.demo.truth import Project, Version
 
-Row = dict[str, object]
 PLAN_STEP = 10_000  # plans and forecasts are made in hundreds of pounds
+_SECRET: Row = {"states": {"amount": WITHHELD}}
 CATEGORIES = {"works": "Construction", "digital": "Software and services", "service": "Contract payments"}
 
 
@@ -44,8 +45,8 @@ def finance_rows(view: View) -> Iterator[Row]:
             "measure": measure,
             "cost_type": view.project.reference.cost_type,
             "category": CATEGORIES[view.project.reference.domain],
-            "amount": pounds_and_pence(pennies),
             "currency": CURRENCY,
+            **(_SECRET if measure == "forecast" and view.confidential else {"amount": pounds_and_pence(pennies)}),
             **more,
         }
 

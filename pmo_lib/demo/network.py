@@ -7,17 +7,18 @@ project's real way and its manager's forecast.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pmo_lib.demo.money import pounds_and_pence
+from pmo_lib.demo.truth import PROJECTS_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pmo_lib.demo.belief import View
-    from pmo_lib.demo.money import Row
+    from pmo_lib.demo.belief import Row, View
 
 WORKS_WITH_NETWORK = (0, 1)  # places in a portfolio's list of projects that hand in their schedule
 
@@ -88,7 +89,7 @@ def task_rows(view: View) -> Iterator[Row]:
     for step in PATTERN:
         begin, end = passed[step.id]
         baseline = _day(start_on, working_days=begin if step.weight else end - 1), _day(start_on, working_days=end - 1)
-        optimistic, pessimistic = 0.85, 1.3 + 0.4 * float(view.project.draws("task", step.id).random())
+        optimistic, pessimistic = 0.85, 1.3 + 0.4 * view.project.share(f"task|{step.id}")
         yield {
             "project_id": view.project.id,
             "task_id": step.id,
@@ -108,6 +109,7 @@ def task_rows(view: View) -> Iterator[Row]:
         }
 
 
+@lru_cache(maxsize=PROJECTS_KEPT)
 def forward_pass(days: int) -> dict[str, tuple[int, int]]:
     """Return early start and finish of each task in working days from the project's start (finish exclusive).
 

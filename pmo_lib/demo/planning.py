@@ -16,8 +16,7 @@ from pmo_lib.demo.wording import ARTEFACTS, GATES, MILESTONES, STAGES, choice, p
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pmo_lib.demo.belief import View
-    from pmo_lib.demo.money import Row
+    from pmo_lib.demo.belief import Row, View
 
 REVIEW_DAYS = 365
 

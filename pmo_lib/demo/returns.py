@@ -1,10 +1,10 @@
-"""The returns: what each portfolio hands in for each period, as typed tables and as workbooks in our own layout."""
+"""The returns: what each portfolio hands in for each period, as typed tables."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ import pandas as pd
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.demo.belief import View
 from pmo_lib.demo.boards import decision_rows, dependency_rows, override_rows
-from pmo_lib.demo.catalogue import LAST, NO_RISK_REGISTER, UNITS, Unit
+from pmo_lib.demo.catalogue import LAST, MISSING_RETURNS, NO_RISK_REGISTER, UNITS, Unit
 from pmo_lib.demo.issues import action_rows, issue_rows, reserve_rows
-from pmo_lib.demo.money import Row, earned_value_rows, finance_rows, transfer_rows
+from pmo_lib.demo.money import earned_value_rows, finance_rows, transfer_rows
 from pmo_lib.demo.months import first_day, last_day, period_of
 from pmo_lib.demo.network import link_rows, task_rows
 from pmo_lib.demo.planning import artefact_rows, baseline_rows, change_rows, gate_rows, milestone_rows
@@ -24,29 +24,30 @@ from pmo_lib.demo.standing import (
     narrative_rows,
     programme_row,
     project_row,
+    published_rows,
     status_rows,
     submitted_on,
     unit_rows,
 )
 from pmo_lib.demo.truth import Project, project_of
 from pmo_lib.errors import ParameterError
-from pmo_lib.workbooks import write_return
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pmo_lib.contracts.columns import Column
+    from pmo_lib.demo.belief import Row
 
 SEED = 20260930
 DEEPEST = 60
+LARGEST = max(len(unit.works) for unit in UNITS)
+TEXT: Any = pd.StringDtype(na_value=np.nan)  # the dtype "str", looked up once
 Tables = dict[str, pd.DataFrame]
 
 
-def organisation_tables(
-    *, periods: int = 3, portfolios: int = 3, projects: int = 14, seed: int = SEED
-) -> dict[tuple[str, str], Tables]:
-    """Return the returns of the invented organisation as typed tables.
+@dataclass(frozen=True)
+class Size:
+    """How much of the invented organisation there is; the whole of it unless told.
 
     Parameters
     ----------
@@ -59,51 +60,68 @@ def organisation_tables(
     seed
         Another seed, another organisation of the same names.
 
-    Returns
-    -------
-    dict
-        ``(period, portfolio_id)`` → table name → table with the contract's columns and dtypes. A table that a portfolio
-        never returns is missing; one that holds nothing this month is there without rows.
-
     Raises
     ------
     ParameterError
         For a size that the organisation does not have.
     """
-    _refuse_size("periods", value=periods, most=DEEPEST)
-    _refuse_size("portfolios", value=portfolios, most=len(UNITS))
-    _refuse_size("projects", value=projects, most=max(len(unit.works) for unit in UNITS))
-    everything = [
-        project_of(work, unit=unit, seed=seed) for unit in UNITS[:portfolios] for work in unit.works[:projects]
-    ]
+
+    periods: int = 18
+    portfolios: int = len(UNITS)
+    projects: int = LARGEST
+    seed: int = SEED
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range."""
+        for name, most in (("periods", DEEPEST), ("portfolios", len(UNITS)), ("projects", LARGEST)):
+            value = getattr(self, name)
+            if not 1 <= value <= most:
+                raise ParameterError(
+                    f"demo organisation, {name}: out of range: {value}",
+                    fix=f"give a whole number from 1 to {most}",
+                    problems=[],
+                )
+
+    @property
+    def months(self) -> range:
+        """Its months."""
+        return range(LAST - self.periods + 1, LAST + 1)
+
+    def returning(self, month: int) -> list[Unit]:
+        """Return the portfolios that send a return for a month."""
+        return [unit for unit in UNITS[: self.portfolios] if (unit.id, month) not in MISSING_RETURNS]
+
+
+WHOLE = Size()
+
+
+def organisation_tables(size: Size = WHOLE) -> dict[tuple[str, str], Tables]:
+    """Return the returns of the invented organisation as typed tables, without a fault.
+
+    Returns
+    -------
+    dict
+        ``(period, portfolio_id)`` → table name → table with the contract's columns and dtypes, by period and in the
+        order of the catalogue. A return that was never sent is missing, and so is a table that a portfolio never
+        returns; one that holds nothing this month is there without rows.
+    """
     return {
-        (period_of(month), unit.id): _Return(unit, month, tuple(everything), seed).tables()
-        for month in range(LAST - periods + 1, LAST + 1)
-        for unit in UNITS[:portfolios]
+        (period_of(month), unit.id): return_tables(unit, month=month, size=size)
+        for month in size.months
+        for unit in size.returning(month)
     }
 
 
-def write_returns(
-    folder: Path, *, periods: int = 3, portfolios: int = 3, projects: int = 14, seed: int = SEED
-) -> list[Path]:
-    """Write ``<folder>/<period>/<portfolio_id>-<period>.xlsx`` for every return; the same bytes every time.
-
-    Parameters and errors are those of :func:`organisation_tables`; returns the files in order of period and portfolio.
-    """
-    returns = organisation_tables(periods=periods, portfolios=portfolios, projects=projects, seed=seed)
-    return [
-        write_return(folder / period / f"{portfolio}-{period}.xlsx", tables=tables)
-        for (period, portfolio), tables in returns.items()
-    ]
+def return_tables(unit: Unit, *, month: int, size: Size = WHOLE) -> Tables:
+    """Return what one portfolio returns for one month."""
+    everything = _everything(size.portfolios, projects=size.projects, seed=size.seed)
+    return _Return(unit, month, everything, size.seed).tables()
 
 
-def _refuse_size(name: str, *, value: int, most: int) -> None:
-    if not 1 <= value <= most:
-        raise ParameterError(
-            f"demo organisation, {name}: out of range: {value}",
-            fix=f"give a whole number from 1 to {most}",
-            problems=[],
-        )
+@lru_cache(maxsize=8)
+def _everything(portfolios: int, *, projects: int, seed: int) -> tuple[Project, ...]:
+    units = UNITS[:portfolios]
+    return tuple(project_of(work, unit=unit, seed=seed) for unit in units for work in unit.works[:projects])
 
 
 @dataclass(frozen=True)
@@ -130,7 +148,9 @@ class _Return:
 
     def tables(self) -> Tables:
         """Return all tables of the return."""
-        return {name: _typed(name, rows=rows, portfolio=self.unit.id) for name, rows in self._rows().items()}
+        rows = {name: list(rows) for name, rows in self._rows().items()}
+        rows["states"] = list(_states(rows))
+        return {name: _typed(name, rows=own, portfolio=self.unit.id) for name, own in rows.items()}
 
     def _rows(self) -> dict[str, Iterable[Row]]:
         submitted = submitted_on(self.unit.id, month=self.month, status_on=last_day(self.month), seed=self.seed)
@@ -142,6 +162,7 @@ class _Return:
             "projects": [project_row(view, programme_id=self._programme(view)) for view in self.views],
             "status": self._each(lambda view: status_rows(view, submitted=submitted)),
             "narratives": self._each(narrative_rows),
+            "published_figures": self._each(published_rows),
             "overrides": self._each(override_rows),
             "decisions": self._each(decision_rows),
             "finance": [*self._each(finance_rows), *transfer_rows(self.views)],
@@ -195,13 +216,23 @@ class _Return:
         ]
 
 
-def _typed(name: str, *, rows: Iterable[Row], portfolio: str) -> pd.DataFrame:
+def _states(tables: Mapping[str, list[Row]]) -> Iterator[Row]:
+    """Yield why cells have no plain value: rows that have such cells say so under ``states``."""
+    for name, rows in tables.items():
+        key = [part for part in TABLES[name].key if part != "portfolio_id"]
+        for row in (row for row in rows if "states" in row):
+            words = ["" if row.get(part) is None else str(row[part]) for part in key]  # a day is written as ISO
+            for column, state in cast("dict[str, Row]", row["states"]).items():
+                yield {"table_name": name, "row_key": "|".join(words), "column_name": column, **state}
+
+
+def _typed(name: str, *, rows: list[Row], portfolio: str) -> pd.DataFrame:
     """Return rows as a contract table, of one portfolio unless a row names another; what no row gives is empty."""
-    whole = [{"portfolio_id": portfolio, **row} for row in rows]
     arrays = {
-        column.name: _array(column, values=[row.get(column.name) for row in whole]) for column in TABLES[name].columns
+        column.name: _array(column, values=[row.get(column.name) for row in rows]) for column in TABLES[name].columns
     }
-    return pd.DataFrame(arrays, copy=False)
+    owners: list[Any] = [row.get("portfolio_id", portfolio) for row in rows]
+    return pd.DataFrame({**arrays, "portfolio_id": pd.array(owners, dtype=TEXT)}, copy=False)
 
 
 def _array(column: Column, *, values: list[Any]) -> Any:
@@ -210,5 +241,5 @@ def _array(column: Column, *, values: list[Any]) -> Any:
         return np.array([np.nan if value is None else value for value in values], dtype="float64")
     if column.kind == "date":
         return np.array(values, dtype="datetime64[us]")
-    dtype: Any = column.dtype
+    dtype: Any = TEXT if column.dtype == "str" else column.dtype
     return pd.array(values, dtype=dtype)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pmo_lib.demo.money import Row
+    from pmo_lib.demo.belief import Row
 
 PROBABILITIES = (0.05, 0.2, 0.4, 0.6, 0.85)
 COST_SHARES = (0.002, 0.006, 0.015, 0.035, 0.08)
@@ -52,7 +52,7 @@ class Risk:
     raised_on: date
     ends: int
     fate: str
-    owner: str | None
+    owner: str
     inherent: tuple[int, int]
     target: tuple[int, int]
     ease: int
@@ -101,7 +101,7 @@ class Risk:
 def _risk(risk_id: str, *, words: RiskWords, scale: Scale, rng: np.random.Generator) -> Risk:
     raised = scale.starts + int(rng.integers(0, max(int(0.7 * (scale.ends - scale.starts)), 1)))
     probability, impact = int(rng.integers(2, 6)), int(rng.integers(2, 6))
-    struck, path, quiet, orphan = rng.random(4)
+    struck, path, quiet = rng.random(3)
     every = 0 if quiet < 0.12 else int(rng.integers(1, 4))
     return Risk(
         id=risk_id,
@@ -110,7 +110,7 @@ def _risk(risk_id: str, *, words: RiskWords, scale: Scale, rng: np.random.Genera
         raised_on=working_day(first_day(raised) + timedelta(days=int(rng.integers(2, 25)))),
         ends=raised + int(rng.integers(5, 22)),
         fate="occurred" if struck < 0.3 else "closed",
-        owner=None if orphan < 0.07 else person(rng),
+        owner=person(rng),
         inherent=(probability, impact),
         target=(max(1, probability - int(rng.integers(1, 3))), max(1, impact - int(rng.integers(0, 2)))),
         ease=int(rng.integers(2, 9)),

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pmo_lib.contracts.tables import RATINGS
-from pmo_lib.demo.belief import HONESTY, three_points
+from pmo_lib.demo.belief import HONESTY, WITHHELD, View, three_points
 from pmo_lib.demo.catalogue import ABOVE, CURRENCY, LATE_RETURNS, Unit
 from pmo_lib.demo.issues import management_reserve
 from pmo_lib.demo.money import pounds_and_pence
 from pmo_lib.demo.months import long_date, month_of, period_of, working_day
 from pmo_lib.demo.planning import contingency, gate_rows, milestone_rows, stage_name, undecided
 from pmo_lib.demo.risks import risks_of
-from pmo_lib.demo.truth import PENNIES_PER_THOUSAND, Project, stream
-from pmo_lib.demo.wording import COST_CAUSES, METHODS, OBJECTIVES, SLIP_CAUSES, SPONSORS, choice, person, pounds
+from pmo_lib.demo.truth import PENNIES_PER_THOUSAND, PROJECTS_KEPT, Project, stream
+from pmo_lib.demo.wording import COST_CAUSES, METHODS, OBJECTIVES, SLIP_CAUSES, SPONSORS, at, choice, person, pounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pmo_lib.demo.belief import View
-    from pmo_lib.demo.money import Row
+    from pmo_lib.demo.belief import Row
 
 LATE_BY_DAYS = 24
 PROGRAMME_SIZE = 4
+QUARTER = 3
 PROGRAMME_WITH_BUDGET = "highways"
 HOSTILE_PROJECT = "HWY-10"
 HOSTILE_NARRATIVE = (
@@ -68,15 +69,15 @@ def in_programme(project: Project) -> bool:
 
 def benefits(view: View) -> tuple[int, int]:
     """Return monetised benefits, approved and as now forecast, in pennies: part of what erodes is admitted."""
-    rng = view.project.draws("benefits")
-    approved = round(view.project.versions[0].budget * (0.9 + 1.6 * float(rng.random())) / 1e7) * 10_000_000
-    eroded = 0.3 * float(rng.random()) * view.learned
+    size, erosion = view.project.shares("benefits", count=2)
+    approved = round(view.project.versions[0].budget * (0.9 + 1.6 * size) / 1e7) * 10_000_000
+    eroded = 0.3 * erosion * view.learned
     return approved, round(approved * (1.0 - eroded) / PENNIES_PER_THOUSAND) * PENNIES_PER_THOUSAND
 
 
 def project_row(view: View, *, programme_id: str | None) -> Row:
     """Return the project as it is returned: a proposed one has forecast dates, but no baseline and no money yet."""
-    project, rng = view.project, view.project.draws("people")
+    project = view.project
     return {
         "project_id": project.id,
         "name": project.name,
@@ -86,16 +87,39 @@ def project_row(view: View, *, programme_id: str | None) -> Row:
         "method": METHODS[project.reference.domain],
         "stage": stage_name(view),
         "delivery_status": view.state,
-        "sponsor": choice(rng, of=SPONSORS[project.home.parent_id]),
-        "manager": person(rng),
-        "objective": choice(rng, of=OBJECTIVES[project.home.parent_id]),
-        "priority": int(rng.integers(1, 5)),
+        **_people(project),
         "start_forecast_on": project.start_on,
         "finish_forecast_on": project.versions[0].finish_on if view.state == "proposed" else view.finish_on,
         "currency": CURRENCY,
         "price_base": "nominal",
         "audience": "public" if project.reference.domain == "works" else "internal",
-        **({} if view.state == "proposed" else _approved(view)),
+        **(_outlined(view) if view.state == "proposed" else _approved(view)),
+    }
+
+
+@lru_cache(maxsize=PROJECTS_KEPT)
+def _people(project: Project) -> Row:
+    """Return who answers for a project, and what it serves."""
+    rng = project.draws("people")
+    return {
+        "sponsor": choice(rng, of=SPONSORS[project.home.parent_id]),
+        "manager": person(rng),
+        "objective": choice(rng, of=OBJECTIVES[project.home.parent_id]),
+        "priority": int(rng.integers(1, 5)),
+    }
+
+
+def _outlined(view: View) -> Row:
+    """Return what a proposed project says of its money: no budget yet, and a range from its outline business case."""
+    budget, (least, most) = view.project.versions[0].budget, view.project.reference.cost_bounds
+    ends = (budget * (1.0 + share) for share in (-least, 0.0, most))
+    low, mid, high = (f"{round(end / PENNIES_PER_THOUSAND) * 1000}.00" for end in ends)
+    words = f"Low: {low}, Mid: {mid}, High: {high}"
+    return {
+        "states": {
+            "budget_at_completion": {"state": "not set", "reason": "business case in preparation"},
+            "whole_life_cost_forecast": {"state": "range", "reason": words, "low": low, "mid": mid, "high": high},
+        }
     }
 
 
@@ -110,7 +134,11 @@ def _approved(view: View) -> Row:
         "management_reserve": pounds_and_pence(management_reserve(view.project)),
         "contingency_approved": pounds_and_pence(contingency(view.project)),
         "whole_life_cost_baseline": pounds_and_pence(view.version.budget),
-        "whole_life_cost_forecast": pounds_and_pence(view.cost),
+        **(
+            {"states": {"whole_life_cost_forecast": WITHHELD}}
+            if view.confidential
+            else {"whole_life_cost_forecast": pounds_and_pence(view.cost)}
+        ),
         "benefits_baseline": pounds_and_pence(approved_benefits),
         "benefits_forecast": pounds_and_pence(forecast_benefits),
     }
@@ -132,7 +160,7 @@ def dimension_ratings(view: View) -> Row:
         risk for risk in risks_of(view.project) if risk.raised_on <= view.status_on and not risk.ended(view.month)
     ]
     worst = max((p * i for p, i in (risk.current(view.month) for risk in open_risks)), default=0)
-    quarter = view.project.draws("resources", view.month // 3).random()
+    quarter = view.project.share(f"resources|{view.month // 3}")
     missed = any(gate["held_on"] is None and gate["planned_on"] < view.status_on for gate in gate_rows(view))  # type: ignore[operator]
     return {
         "rating_time": time,
@@ -207,17 +235,34 @@ def _schedule_words(view: View) -> str:
     finish = long_date(view.finish_on)
     if view.slip_days <= 10:
         return f"On course to finish on {finish}; {view.done:.1%} of the work is done."
-    cause = choice(view.project.draws("slip cause"), of=SLIP_CAUSES[view.project.reference.domain])
+    cause = at(view.project.share("slip cause"), of=SLIP_CAUSES[view.project.reference.domain])
     return f"Finish is now forecast for {finish}, {view.slip_days} days after the baseline, because {cause}."
 
 
 def _cost_words(view: View) -> str:
+    if view.confidential:
+        return "The forecast of cost is withheld while bids are evaluated."
     over = view.cost - view.version.budget
     if abs(over) * 50 < view.version.budget:
         return f"The forecast of {pounds(view.cost)} is in line with the budget."
-    cause = choice(view.project.draws("cost cause"), of=COST_CAUSES[view.project.reference.domain])
+    cause = at(view.project.share("cost cause"), of=COST_CAUSES[view.project.reference.domain])
     side = f"above the budget, mainly {cause}" if over > 0 else "below the budget"
     return f"The forecast of {pounds(view.cost)} is {pounds(over)} {side}."
+
+
+def published_rows(view: View) -> Iterator[Row]:
+    """Yield the overspend that a large project's own dashboard shows: one in eight still shows last quarter's."""
+    if view.state != "active" or not view.large or view.confidential:
+        return
+    stale = view.project.share("dashboard") < 0.125 and view.age > QUARTER
+    told = View(view.project, view.month - QUARTER) if stale else view
+    yield {
+        "project_id": view.project.id,
+        "status_date": view.status_on,
+        "figure": "whole-life cost variance",
+        "published": round(told.cost / told.version.budget - 1.0, 3),
+        "sign_rule": "signed",
+    }
 
 
 def narrative_rows(view: View) -> Iterator[Row]:

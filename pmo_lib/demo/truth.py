@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from datetime import date
 
 PENNIES_PER_THOUSAND = 100_000
-PROJECTS_KEPT = 256  # what follows from a project alone is worked out once for so many of them
+PROJECTS_KEPT = 512  # what follows from a project alone is worked out once for so many of them
 PAUSE_MONTHS = 5
+LONGEST_AGO = 1.25  # the oldest projects began so many of their own lives ago: a fifth is over
 RANKS = (0.0, 0.2, 0.5, 0.8, 0.95, 1.0)
 
 
@@ -104,6 +105,10 @@ class Project:
     def shares(self, name: str, *, count: int) -> tuple[float, ...]:
         """Return so many draws between 0 and 1 of a stream of this project, always the same."""
         return _shares(self, name=name, count=count)
+
+    def share(self, name: str) -> float:
+        """Return one draw between 0 and 1 of a stream of this project, always the same."""
+        return _shares(self, name=name, count=1)[0]
 
     def age(self, month: int) -> int:
         """Return the months of work done at the end of a month, from 0 to ``lasts``."""
@@ -187,6 +192,7 @@ class _Life:
         return len(self.way) - 1
 
 
+@lru_cache(maxsize=PROJECTS_KEPT)
 def project_of(work: str, *, unit: Unit, seed: int) -> Project:
     """Return the life of one project of the catalogue, given as ``number class name``."""
     number, letter, name = work.split(" ", 2)
@@ -239,7 +245,7 @@ def _drawn(reference: ReferenceClass, *, story: Story, rng: np.random.Generator)
         budget=round((smallest + (largest - smallest) * size * size) / 25) * 25,
         cost_rank=rank,
         time_rank=(rank + other_rank) / 2,
-        elapsed=elapsed * 1.08,
+        elapsed=elapsed * LONGEST_AGO,
         candour=story.candour or candour,
         flat=story.flat if story.flat is not None else bool(flat < 0.15),
         lag=int(rng.integers(1, 4)),

@@ -284,12 +284,17 @@ def person(rng: np.random.Generator) -> str:
 def person_at(shares: Sequence[float]) -> str:
     """Return the full name at two shares (0–1) of the lists of names."""
     first, last = shares
-    return f"{FIRST_NAMES[int(first * len(FIRST_NAMES))]} {LAST_NAMES[int(last * len(LAST_NAMES))]}"
+    return f"{at(first, of=FIRST_NAMES)} {at(last, of=LAST_NAMES)}"
 
 
 def choice(rng: np.random.Generator, *, of: Sequence[T]) -> T:
     """Return one of these, each as likely as the others."""
     return of[int(rng.integers(len(of)))]
+
+
+def at(share: float, *, of: Sequence[T]) -> T:
+    """Return the one at a share (0–1) of these."""
+    return of[int(share * len(of))]
 
 
 def pounds(pennies: int) -> str:

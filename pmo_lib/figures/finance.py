@@ -41,18 +41,21 @@ CAUSE_COLOURS = {
     "left": HOLD,
     "no report now": HOLD,
     "moved out": HOLD,
-    "withheld or range": SERIES[3],
+    "succeeded by another": HOLD,
+    "withheld": SERIES[3],
+    "range only": SERIES[3],
+    "not returned": HOLD,
+    "no figure given": SERIES[3],
     "newly published": SERIES[3],
+    "returned again": HOLD,
     "moved in": HOLD,
+    "successor of another": HOLD,
     "joined": HOLD,
+    "approved changes": HOLD,
+    "transfers": HOLD,
 }
-CAUSE_WORDS = {
-    "before": "Before",
-    "now": "Now",
-    "withheld or range": "no single figure any more",
-    "newly published": "newly published",
-    "re-based": "re-based",
-}
+SILENT_STEPS = ("not returned", "returned again")
+CAUSE_WORDS = {"before": "Before", "now": "Now", "plan": "Plan", "outlook": "Outlook"}
 STATE_COLOURS = {
     "published": ACCENT,
     "range": SERIES[5],
@@ -196,7 +199,8 @@ def cause_waterfall(steps: pd.DataFrame) -> go.Figure:
         f"{CAUSE_WORDS.get(str(row['step']), str(row['step']))} ({counted(int(row['projects']), noun='project')})"
         for row in rows.to_dict("records")
     ]
-    return _waterfall(rows, names=names, colours=colours)
+    silent = rows[rows["step"].isin(SILENT_STEPS)]
+    return _waterfall(rows, names=names, colours=colours, apart=float(silent["amount"].sum()) if len(silent) else None)
 
 
 def runs_bars(in_year: pd.DataFrame) -> go.Figure:
@@ -224,7 +228,7 @@ def runs_bars(in_year: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
 
 
-def underspends_bars(underspends: pd.DataFrame) -> go.Figure:
+def under_bars(underspends: pd.DataFrame) -> go.Figure:
     """Count large underspends by fiscal year and by what became of the end date; see ``metrics.cost.underspends``."""
     kinds = underspends["kept"].map({True: "end date kept or advanced", False: "end date moved later"})
     kinds = kinds.astype("object").where(kinds.notna(), "end date not known")
@@ -236,7 +240,7 @@ def underspends_bars(underspends: pd.DataFrame) -> go.Figure:
     return _stack(counts, looks=looks, names=names, head=head, axis="projects")
 
 
-def disclosure_bars(trend: pd.DataFrame) -> go.Figure:
+def trend_bars(trend: pd.DataFrame) -> go.Figure:
     """Draw the share of projects by how their whole-life cost is published; see ``metrics.cost.disclosure_trend``."""
     shares = trend[list(STATE_COLOURS)].div(trend["projects"], axis="index").mul(100).rename(columns=STATE_WORDS)
     looks = {STATE_WORDS.get(state, state): colour for state, colour in STATE_COLOURS.items()}
@@ -326,8 +330,13 @@ def _end_labels(figure: go.Figure, *, phased: pd.DataFrame) -> None:
         )  # fmt: skip
 
 
-def _waterfall(steps: pd.DataFrame, *, names: Sequence[str], colours: Sequence[str]) -> go.Figure:
-    """Draw the steps from the first total, which is the zero line, to the last, so that small steps stay visible."""
+def _waterfall(
+    steps: pd.DataFrame, *, names: Sequence[str], colours: Sequence[str], apart: float | None = None
+) -> go.Figure:
+    """Draw the steps from the first total, which is the zero line, to the last, so that small steps stay visible.
+
+    ``apart`` is what was not returned, or was again: told apart in the title, since it is no movement.
+    """
     scale = _scale(steps[steps["kind"].ne("total")], "amount")
     changes = steps["amount"].where(steps["kind"].ne("total"), 0.0)
     net = float(changes.sum())
@@ -346,7 +355,10 @@ def _waterfall(steps: pd.DataFrame, *, names: Sequence[str], colours: Sequence[s
     rights = [max(end, base / scale.divisor) for end, base in zip(ends, bases, strict=True)]
     words = ["", *(scale.write(width, signed=True) for width in widths[1:])]
     figure.add_trace(_words_at(rights, lines=lines, words=words))
-    change = money(net, currency=str(steps["currency"].iloc[0]), signed=True)
+    currency = str(steps["currency"].iloc[0])
+    change = money(net - (apart or 0.0), currency=currency, signed=True)
+    if apart is not None:
+        change += f", and {money(apart, currency=currency, signed=True)} not returned, which is no movement"
     low, high = min([0.0, *ends]), max([0.0, *rights])
     spare = 0.24 * ((high - low) or 1.0)
     return figure.update_layout(

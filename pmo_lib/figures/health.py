@@ -126,7 +126,7 @@ def kept_bars(record: pd.DataFrame) -> go.Figure:
 
 
 def drift_heatmap(drift: pd.DataFrame) -> go.Figure:
-    """Draw the share of cells published, column by period; see ``metrics.quality.drift``."""
+    """Draw the share of cells published, column by period; see ``metrics.disclosure.drift``."""
     periods = sorted(set(drift["period"]))
     columns = list(dict.fromkeys(drift["column_name"]))
     table = drift.pivot_table(index="column_name", columns="period", values="published_share").reindex(

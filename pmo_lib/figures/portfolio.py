@@ -29,7 +29,7 @@ from pmo_lib.theme import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MOST_ROWS = 40
+MOST_ROWS, MOST_UNITS = 40, 15
 CELL, NAME = 40, 18
 LIGHT = 1.8  # words stay readable on the deepest cell
 
@@ -116,20 +116,24 @@ def exposure_bars(exposure: pd.DataFrame) -> go.Figure:
 
 def clients_bars(clients: pd.DataFrame) -> go.Figure:
     """Draw how many projects each unit delivers, and how many serve it; see ``metrics.hierarchy.clients``."""
-    chosen = clients.head(MOST_ROWS)
-    pairs = [
-        (f"{row['name']} {verb}", row[column], colour)
-        for row in chosen.to_dict("records")
-        for column, verb, colour in (("delivers", "delivers", ACCENT), ("serves", "is served by", SERIES[1]))
-    ]
-    names, values, colours = (list(part) for part in zip(*pairs, strict=True))
-    rows = Rows.of(names)
-    words = [number(value) for value in values]
-    figure = go.Figure(_bars(pd.Series(values, dtype="float64"), rows=rows, words=words, colours=colours))
-    figure.update_layout(
-        **framed(f"Projects delivered and projects served{_cut(len(clients))}", inner=rows.height), **rows.layout()
-    )
-    figure.update_xaxes(title_text="projects", range=_room(values, spare=0.15))
+    chosen = clients.head(MOST_UNITS)
+    rows = Rows.of(chosen["name"])
+    figure = go.Figure()
+    for side, (column, words, colour) in enumerate(
+        (("delivers", "projects it delivers", ACCENT), ("serves", "projects that serve it", SERIES[1]))
+    ):
+        figure.add_trace(
+            go.Bar(
+                orientation="h", x=chosen[column].tolist(), name=words, marker={"color": colour},
+                y=[place + (side - 0.5) * rows.thickness for place in rows.places()], width=rows.thickness * 0.9,
+                text=[number(value) for value in chosen[column]], textposition="outside", cliponaxis=False,
+                hoverinfo="skip",
+            )
+        )  # fmt: skip
+    head = "Projects delivered and projects served"
+    head += f" (the first {MOST_UNITS} of {len(clients)} units are drawn)" if len(clients) > MOST_UNITS else ""
+    figure.update_layout(**framed(head, inner=rows.height, below=96), **rows.layout())
+    figure.update_xaxes(title_text="projects", range=_room([*chosen["delivers"], *chosen["serves"]], spare=0.15))
     return figure
 
 

@@ -138,3 +138,50 @@ def _spans(shown: pd.DataFrame, *, rows: Rows) -> go.Scatter:
     return go.Scatter(
         x=x, y=y, mode="lines", line={"color": HOLD, "width": 3}, hoverinfo="skip", showlegend=False, name="span"
     )
+
+
+def cohort_lines(trend: pd.DataFrame) -> go.Figure:
+    """Draw how far the finish of each cohort has moved, report by report; see ``metrics.cohorts.trend``."""
+    figure = go.Figure()
+    cohorts = list(trend.groupby("cohort", sort=True))
+    for place, (cohort, rows) in enumerate(cohorts):
+        figure.add_trace(
+            go.Scatter(
+                x=list(rows["reported_on"]), y=rows["p50_days"].tolist(), mode="lines+markers",
+                name=f"{cohort} (n = {rows['projects'].iloc[0]})", marker={"size": 7},
+                line={"color": SERIES[place % len(SERIES)], "dash": "solid" if place < len(SERIES) else "dash"},
+                hovertemplate=f"{cohort}, %{{x|%d %b %Y}}: %{{y}} days<extra></extra>",
+            )
+        )  # fmt: skip
+    followed = int(trend.drop_duplicates("cohort")["projects"].sum())
+    head = f"{str(trend['basis'].iloc[0]).capitalize()}: median movement of {counted(followed, noun='project')}"
+    figure.update_layout(**framed(f"{head} since the first report of each", inner=340, below=90 + 12 * len(cohorts)))
+    figure.update_xaxes(type="date", title_text="date of the report", nticks=5)
+    figure.update_yaxes(title_text="days, + is later")
+    return figure
+
+
+def stages_ranges(slips: pd.DataFrame) -> go.Figure:
+    """Draw median and P80 of the slips of each class; see ``metrics.cohorts.slips_by_stage``."""
+    known = slips[slips["followed"].gt(0)]
+    shown = known if len(known) else slips
+    rows = Rows.of(f"{row['first_stage']}, n = {row['followed']}" for row in shown.to_dict("records"))
+    middle, high = (shown[column].astype("float64").fillna(0.0).tolist() for column in ("p50_days", "p80_days"))
+    figure = go.Figure()
+    for values, name, look in (
+        (middle, "P50", {"symbol": "circle", "color": ACCENT, "size": 12}),
+        (high, "P80", {"symbol": "diamond", "color": RISE, "size": 12}),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=values, y=rows.places(), mode="markers+text", name=name, marker=look, cliponaxis=False,
+                text=[number(value) for value in values] if len(known) else None,
+                textposition="middle right" if name == "P80" else "middle left", hoverinfo="skip",
+            )
+        )  # fmt: skip
+    head = f"Movement of the {shown['basis'].iloc[0]} by the stage in which a project was first seen"
+    figure.update_layout(**framed(head, inner=rows.height, below=90), **rows.layout())
+    low, top = min(0.0, *middle, *high), max(1.0, *middle, *high)
+    room = 0.2 * (top - low)
+    figure.update_xaxes(title_text="days since the first report, + is later", range=[low - room, top + room], nticks=5)
+    return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Context, Decimal, localcontext
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -12,29 +13,34 @@ from pmo_lib.contracts.returned import ACCOUNTING_COLUMNS, CELL_COLUMNS
 from pmo_lib.contracts.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from decimal import Decimal
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from pmo_lib.intake.drafts import Draft
+    from pmo_lib.intake.stacks import Stack
 
 ENDINGS = ("typed", "stated", "faulty", "ignored")
+EXACT = Context(prec=60)  # sums of the largest amounts keep every penny
+ZERO = Decimal(0)
 Heading = tuple[str, str]  # table, portfolio
 
 
 def minor_units(amount: Decimal) -> int:
     """Return an amount in hundredths of its unit, exactly.
 
-    >>> from decimal import Decimal
     >>> minor_units(Decimal("12.34"))
     1234
     """
-    return int(amount.scaleb(2))
+    return int(amount.scaleb(2, context=EXACT))
 
 
-def money_in(draft: Draft) -> int:
-    """Return the sum of all amounts of a row, in minor units."""
-    amounts = (draft.values.get(name) for name in draft.table.of_kind("money"))
-    return sum(minor_units(amount) for amount in amounts if amount is not None)
+def money_by(portfolios: Sequence[str], *, amounts: Iterable[Sequence[Decimal | None]]) -> Counter[str]:
+    """Return portfolio → the sum of its amounts in minor units, over some columns of money."""
+    sums: dict[str, Decimal] = {}
+    with localcontext(EXACT):
+        for column in amounts:
+            for portfolio, amount in zip(portfolios, column, strict=True):
+                if amount is not None:
+                    sums[portfolio] = sums.get(portfolio, ZERO) + amount
+    return Counter({portfolio: minor_units(total) for portfolio, total in sums.items()})
 
 
 @dataclass
@@ -49,36 +55,33 @@ class Books:
     money_quarantined: Counter[Heading] = field(default_factory=Counter)
     ignored: Counter[Heading] = field(default_factory=Counter)
 
-    def enter(self, drafts: Iterable[Draft], *, left_out: Mapping[Heading, int]) -> None:
+    def enter(self, stacks: Iterable[Stack], *, left_out: Mapping[Heading, int]) -> None:
         """Enter what came in: the rows as read, before any rule has looked at them."""
-        for draft in drafts:
-            heading = _heading(draft)
-            self.rows_in[heading] += 1
-            self.money_in[heading] += money_in(draft)
+        for stack in stacks:
+            _count(self.rows_in, money=self.money_in, stack=stack, labels=None)
         for heading, number in left_out.items():
             self.rows_in[heading] += number
             self.ignored[heading] += number
 
-    def set_aside(self, draft: Draft, *, amount: int) -> None:
+    def set_aside(self, heading: Heading, *, amount: Decimal) -> None:
         """Enter money of a cell that a rule took out of a row that stays."""
-        self.money_quarantined[_heading(draft)] += amount
+        self.money_quarantined[heading] += minor_units(amount)
 
-    def leave(self, drafts: Iterable[Draft]) -> None:
+    def leave(self, stacks: Iterable[Stack]) -> None:
         """Enter what goes out as quarantined."""
-        for draft in drafts:
-            if draft.rules:
-                self.quarantined[_heading(draft)] += 1
-                self.money_quarantined[_heading(draft)] += money_in(draft)
+        for stack in stacks:
+            _count(self.quarantined, money=self.money_quarantined, stack=stack, labels=stack.aside)
 
     def use(self, tables: Mapping[str, pd.DataFrame], *, made: Mapping[Heading, int]) -> None:
         """Enter what goes out as used, counted in the tables that are handed on; ``made`` rows came from no file."""
         self.rows_in.update(made)
         for name, table in tables.items():
-            money = TABLES[name].of_kind("money")
-            for portfolio, rows in table.groupby("portfolio_id", sort=True):
-                self.used[name, str(portfolio)] += len(rows)
-                amounts = (amount for column in money for amount in rows[column] if amount is not None)
-                self.money_used[name, str(portfolio)] += sum(map(minor_units, amounts))
+            portfolios = table["portfolio_id"].tolist()
+            for portfolio, rows in Counter(portfolios).items():
+                self.used[name, portfolio] += rows
+            amounts = (table[column].tolist() for column in TABLES[name].of_kind("money"))
+            for portfolio, money in money_by(portfolios, amounts=amounts).items():
+                self.money_used[name, portfolio] += money
 
     def closed(self) -> pd.DataFrame:
         """Return the accounts; columns as in :data:`pmo_lib.contracts.returned.ACCOUNTING_COLUMNS`.
@@ -111,5 +114,12 @@ def cell_accounts(cells: Mapping[tuple[str, str, str], int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CELL_COLUMNS))
 
 
-def _heading(draft: Draft) -> Heading:
-    return draft.table.name, draft.portfolio_id
+def _count(rows: Counter[Heading], *, money: Counter[Heading], stack: Stack, labels: Sequence[int] | None) -> None:
+    """Add rows and money of a stack, or of some of its rows, by portfolio."""
+    name = stack.table.name
+    portfolios = stack.pick(stack.portfolios, labels=labels)
+    for portfolio, number in Counter(portfolios).items():
+        rows[name, portfolio] += number
+    amounts = (stack.pick(stack.values(column), labels=labels) for column in stack.table.of_kind("money"))
+    for portfolio, total in money_by(portfolios, amounts=amounts).items():
+        money[name, portfolio] += total

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pmo_lib.intake.drafts import Draft
 from pmo_lib.intake.faults import Fault, Place
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from pmo_lib.intake.drafts import Draft
+    from pmo_lib.intake.drafts import Batch
     from pmo_lib.intake.reading import Read
 
 
@@ -25,24 +26,27 @@ class Bundle:
     reads: Sequence[Read]
 
     @cached_property
-    def drafts(self) -> list[Draft]:
+    def batches(self) -> list[Batch]:
         """All its rows."""
-        return [draft for read in self.reads for sheaf in read.sheaves for draft in sheaf.drafts]
+        return [batch for read in self.reads for sheaf in read.sheaves for batch in sheaf.batches]
 
     @cached_property
-    def days(self) -> list[date]:
-        """Status dates of its ``status`` rows; of all its rows where it has none."""
-        return _days(draft for draft in self.drafts if draft.table.name == "status") or _days(self.drafts)
+    def days(self) -> Counter[date]:
+        """Status dates of its ``status`` rows; of all its rows where it has none; with the number of rows."""
+        return _days(batch for batch in self.batches if batch.table.name == "status") or _days(self.batches)
 
     @cached_property
     def months(self) -> Counter[str]:
         """Month of a status date → how many rows say so."""
-        return Counter(month_of(day) for day in self.days)
+        months = Counter[str]()
+        for day, rows in self.days.items():
+            months[month_of(day)] += rows
+        return months
 
     @property
     def portfolios(self) -> set[str]:
         """Portfolios that its rows name."""
-        return {draft.portfolio_id for draft in self.drafts} - {""}
+        return {portfolio for batch in self.batches for portfolio in batch.portfolios} - {""}
 
     @property
     def folder(self) -> Path:
@@ -88,12 +92,30 @@ def dated(bundle: Bundle, *, period: str | None) -> str:
     """Give every row of a return its day, and set aside rows of another month; return the period, empty if unknown."""
     own = period or max(bundle.months, key=lambda month: (bundle.months[month], month), default="")
     last = max((day for day in bundle.days if month_of(day) == own), default=None)
-    for draft in bundle.drafts:
-        day = draft.values.get("status_date")
-        draft.status_date = last
-        if last is not None and day is not None and month_of(day) != own:
-            _set_aside(draft, bundle=bundle, own=own)
+    for batch in bundle.batches:
+        batch.days = [last] * len(batch)
+        stated = batch.values.get("status_date", [])
+        wrong = {day for day in set(stated) if last is not None and day is not None and month_of(day) != own}
+        for row in (row for row, day in enumerate(stated if wrong else ()) if day in wrong):
+            _set_aside(Draft(batch, row), bundle=bundle, own=own)
     return own
+
+
+def untouched(bundles: Sequence[Bundle]) -> bool:
+    """Mark returns that hold the template's examples and not one row of their own as broken; tell whether they were."""
+    reads = [read for bundle in bundles for read in bundle.reads]
+    examples = any(sheaf.left_out for read in reads for sheaf in read.sheaves)
+    if not examples or any(len(batch) for bundle in bundles for batch in bundle.batches):
+        return False
+    fault = Fault(
+        "nothing-filled-in",
+        "error",
+        "the return holds nothing but the example rows of the template",
+        "write your own rows below them, with your own portfolio_id",
+    )
+    for read in reads:
+        read.refuse(Place(read.filed.source.name), fault=fault)
+    return True
 
 
 def undated(bundle: Bundle) -> None:
@@ -108,8 +130,12 @@ def undated(bundle: Bundle) -> None:
         read.refuse(Place(read.filed.source.name), fault=fault)
 
 
-def _days(drafts: Iterable[Draft]) -> list[date]:
-    return [day for draft in drafts if (day := draft.values.get("status_date")) is not None]
+def _days(batches: Iterable[Batch]) -> Counter[date]:
+    days: Counter[date] = Counter()
+    for batch in batches:
+        days.update(batch.values.get("status_date", ()))
+    days.pop(None, None)  # type: ignore[call-overload]
+    return days
 
 
 def _break(bundle: Bundle, *, period: str) -> None:
@@ -128,6 +154,6 @@ def _set_aside(draft: Draft, *, bundle: Bundle, own: str) -> None:
     fault = Fault(
         "wrong-period", "error", f"status_date is not in {own}, of which the return speaks", "correct the date", own
     )
-    draft.rules.append(fault.rule)
+    draft.batch.set_aside(draft.row, rule=fault.rule)
     finding = draft.place("status_date").finding(fault, action="quarantined", about=draft.about("status_date"))
     next(read for read in bundle.reads if read.filed.source.name == finding.file).findings.append(finding)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from pmo_lib.intake import values
@@ -49,6 +50,11 @@ class Outcome:
 
 
 BLANK = Outcome("blank")
+LIKE_NUMBERS = frozenset((bool, int, float, Decimal))
+NUMERIC = ("money", "number", "share", "whole", "level")
+_NUMBER_AS_TEXT = Fault(
+    "number-as-text", "notice", "is a number stored as text; it was read as the number", "format the cell as a number"
+)
 
 
 def faulty(fault: Fault) -> Outcome:
@@ -56,9 +62,29 @@ def faulty(fault: Fault) -> Outcome:
     return Outcome("faulty", state="unreadable", reason=fault.message, faults=(fault,))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the cells of a column came to.
+
+    Attributes
+    ----------
+    values
+        Typed value of each cell; None unless it has one.
+    odd
+        Position → outcome of the cells of which there is more to say: stated, faulty, or typed with a remark.
+    """
+
+    values: list[Any]
+    odd: dict[int, Outcome]
+
+    def put(self, position: int, *, outcome: Outcome) -> None:
+        """Put another outcome in the place of one."""
+        self.values[position], self.odd[position] = outcome.value, outcome
+
+
 @dataclass
 class Reader:
-    """Reads the cells of one contract column as one mapping cell says; equal cells are read once.
+    """Reads the cells of one contract column as one mapping cell says; equal cells of a column are read once.
 
     Parameters
     ----------
@@ -70,13 +96,15 @@ class Reader:
         How values are written.
     words
         The cell's value map, keys folded.
+    own
+        Whether it reads our own layout, in which a workbook should hold numbers as numbers.
     """
 
     column: Column
     cell: Cell
     formats: Formats
     words: dict[str, str]
-    _known: dict[tuple[type, Raw], Outcome] = field(default_factory=dict)
+    own: bool = False
     _read: Read = field(init=False)
     _states: list[tuple[re.Pattern[str], StateRule]] = field(init=False)
     _ranges: list[re.Pattern[str]] = field(init=False)
@@ -89,12 +117,50 @@ class Reader:
 
     def read(self, raw: Raw) -> Outcome:
         """Return the outcome of one raw cell."""
-        key = (type(raw), raw)
-        if key not in self._known:
-            self._known[key] = self._fresh(raw)
-        return self._known[key]
+        reading = self.read_all([raw])
+        value = reading.values[0]
+        return reading.odd.get(0) or (BLANK if value is None else Outcome("typed", value=value))
 
-    def _fresh(self, raw: Raw) -> Outcome:
+    def read_all(self, raws: Sequence[Raw], *, has_types: bool = False) -> Reading:
+        """Return what the cells of a column came to.
+
+        Parameters
+        ----------
+        raws
+            Raw cells.
+        has_types
+            Whether the format that they come from tells numbers from texts.
+        """
+        kinds = set(map(type, raws))
+        if len(kinds & LIKE_NUMBERS) > 1:  # 1, 1.0 and True are equal, and must not be taken for each other
+            keys: Sequence[Any] = [(type(raw), raw) for raw in raws]
+            distinct = {key: key[1] for key in keys}
+        else:
+            keys, distinct = raws, {raw: raw for raw in set(raws)}
+        values, odd = self._read_distinct(distinct, text_only=has_types and self.own)
+        strange = {n: odd[key] for n, key in enumerate(keys) if key in odd} if odd else {}
+        return Reading(list(map(values.__getitem__, keys)), strange)
+
+    def _read_distinct(
+        self, distinct: Mapping[Any, Raw], *, text_only: bool
+    ) -> tuple[dict[Any, Any], dict[Any, Outcome]]:
+        values: dict[Any, Any] = {}
+        odd: dict[Any, Outcome] = {}
+        quick = self.column.kind in NUMERIC and not self.words and not self.cell.case
+        for key, raw in distinct.items():
+            if quick and type(raw) is float:
+                try:
+                    values[key] = self._read(raw)
+                    continue
+                except Unreadable:
+                    pass
+            outcome = self._fresh(raw, text_only=text_only)
+            values[key] = outcome.value
+            if outcome.faults or outcome.ending not in ("typed", "blank"):
+                odd[key] = outcome
+        return values, odd
+
+    def _fresh(self, raw: Raw, *, text_only: bool) -> Outcome:
         if is_blank(raw):
             return BLANK
         if isinstance(raw, str):
@@ -102,7 +168,10 @@ class Reader:
             special = self._stated(words) or self._ranged(words)
             if special:
                 return special
-        return self._valued(raw)
+        outcome = self._valued(raw)
+        if text_only and isinstance(raw, str) and outcome.ending == "typed" and self.column.kind in NUMERIC:
+            return replace(outcome, faults=(*outcome.faults, _NUMBER_AS_TEXT))
+        return outcome
 
     def _stated(self, words: str) -> Outcome | None:
         for pattern, rule in self._states:

@@ -9,8 +9,9 @@ import pandas as pd
 from pmo_lib.contracts.findings import findings_table
 from pmo_lib.errors import SnapshotRefused
 from pmo_lib.intake.bundles import month_of
-from pmo_lib.intake.gather import gather
-from pmo_lib.intake.native import native_mapping
+from pmo_lib.intake.continuity import stamped
+from pmo_lib.intake.gather import draw, gather
+from pmo_lib.intake.native import database_mapping, native_mapping
 from pmo_lib.intake.periods import portions
 from pmo_lib.intake.reading import Shelf
 from pmo_lib.intake.settle import Settlement
@@ -39,7 +40,7 @@ def check(
     ----------
     paths
         Files, or folders that are searched to any depth. In our own layout a workbook is a return by itself, and the
-        CSV and Parquet files of one folder are one return.
+        CSV and Parquet files of one folder are one return. None where the mapping names a database.
     organisation
         Its limit of unusable rows decides what is refused.
     mapping
@@ -48,8 +49,9 @@ def check(
         ``YYYY-MM``. Other periods are left out; in our own layout, a return that should speak of it and does not is
         refused (see :func:`pmo_lib.intake.bundles.asked_for`).
     previous
-        From a period to the tables ``projects`` and ``portfolios`` that stood before it: moves and renamed ids are
-        seen against them. Asked for the first period here; later ones are compared with the one before in this call.
+        From a period to the tables ``projects`` and ``portfolios`` that stood before it, and to the projects of all
+        earlier reports as ``earlier`` (see :func:`pmo_lib.intake.continuity.stamped`): moves, renamed ids and blank
+        records are seen against them. Asked for the first period here; later ones follow those of this call.
 
     Returns
     -------
@@ -59,13 +61,16 @@ def check(
     Raises
     ------
     SourceError
-        If a file cannot be read at all.
+        If a file or database cannot be read at all.
     SnapshotRefused
         If nothing of a period can be used; ``data["findings"]`` has the findings of all periods.
     """
-    native = mapping is None
-    layout = native_mapping() if mapping is None else mapping
-    filed, passed_over = gather(paths, mapping=layout, native=native)
+    native = mapping is None or mapping.database is not None
+    layout = native_mapping() if mapping is None else database_mapping(mapping) if native else mapping
+    if layout.database is None:
+        filed, passed_over = gather(paths, mapping=layout, native=native)
+    else:
+        filed, passed_over = [draw(layout.database, name=layout.name, period=period)], []
     shelf = Shelf(layout, native)
     wanted = [
         each for each in filed if period is None or each.status_date is None or month_of(each.status_date) == period
@@ -74,10 +79,12 @@ def check(
     if found:
         found[0].findings.extend(passed_over)
     checked: list[Checked] = []
+    before: Mapping[str, pd.DataFrame] | None = None
     refused: list[Portion] = []
     findings: list[pd.DataFrame] = []
     for portion in found:
-        before = checked[-1].tables if checked else previous and previous(portion.period)
+        if not checked:
+            before = previous and previous(portion.period)
         settlement = Settlement(portion, layout, organisation, before)
         settled = settlement.settle() if portion.period else None
         findings.append(settlement.findings_table())
@@ -85,11 +92,17 @@ def check(
             refused.append(portion)
         else:
             checked.append(settled)
+            before = {**settled.tables, "earlier": _with_earlier(settled, before=before)}
     if refused or not checked:
         raise _refusal(
             refused, findings=pd.concat(findings or [findings_table(passed_over)], ignore_index=True), period=period
         )
     return checked
+
+
+def _with_earlier(settled: Checked, *, before: Mapping[str, pd.DataFrame] | None) -> pd.DataFrame:
+    earlier = None if before is None else before.get("earlier")
+    return stamped(earlier, projects=settled.tables["projects"], period=settled.period)
 
 
 def _refusal(refused: Sequence[Portion], *, findings: pd.DataFrame, period: str | None) -> SnapshotRefused:

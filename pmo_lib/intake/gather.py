@@ -1,4 +1,4 @@
-"""Paths → the files to read, each with what its name tells; files that belong together form one return."""
+"""Paths, or a database → what to read; files that belong together form one return, and a database is one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from pmo_lib.contracts.findings import Finding
     from pmo_lib.contracts.returned import SourceFile
-    from pmo_lib.parameters.mapping import FileException, Mapping, Orientation
+    from pmo_lib.parameters.mapping import Database, FileException, Mapping, Orientation
+    from pmo_lib.sources.grid import Grid
 
 
 @dataclass(frozen=True)
 class Filed:
-    """One file to read.
+    """One file to read, or one database that was read.
 
     Attributes
     ----------
@@ -36,6 +37,8 @@ class Filed:
         Day that it speaks of; None where its rows tell.
     encodings, orientation, header_row
         As they hold for this file; None where the sheet's own hold.
+    grids
+        The tables of a database: it is read at once, so that all of them show the same moment; None for a file.
     """
 
     source: SourceFile
@@ -45,6 +48,7 @@ class Filed:
     encodings: tuple[str, ...]
     orientation: Orientation | None
     header_row: int | None
+    grids: tuple[Grid, ...] | None = None
 
 
 def gather(paths: Sequence[Path], *, mapping: Mapping, native: bool) -> tuple[list[Filed], list[Finding]]:
@@ -83,6 +87,20 @@ def gather(paths: Sequence[Path], *, mapping: Mapping, native: bool) -> tuple[li
             fix=f"name files or a folder with {', '.join(SUFFIXES)} files",
         )
     return filed, passed_over
+
+
+def draw(database: Database, *, name: str, period: str | None) -> Filed:
+    """Return all tables of a database, read.
+
+    Raises
+    ------
+    SourceError, ParameterError
+        As :func:`pmo_lib.sources.database.read_database` says.
+    """
+    from pmo_lib.sources.database import read_database  # noqa: PLC0415 (SQLAlchemy costs half a second)
+
+    source, grids = read_database(database, name=name, period=period)
+    return Filed(source, source.name, {}, None, (), None, None, grids)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.intake.faults import Fault
 from pmo_lib.intake.layout import fold
+from pmo_lib.theme import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,41 +20,56 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.mapping import Mapping as SourceMapping
 
 Rows = list[dict[str, Any]]
+CLIENT = "client"
 
 
-def declared_portfolios(drafts: Sequence[Draft], *, mapping: SourceMapping) -> tuple[Rows, list[Finding]]:
-    """Return a row for every portfolio of the data and for the unit above; and notices of nameless ones."""
+def declared_portfolios(
+    first: Mapping[str, Draft], *, served: Mapping[str, Draft], mapping: SourceMapping
+) -> tuple[Rows, list[Finding]]:
+    """Return a row for every portfolio of the data, for whom they only serve and for the unit above; and notices.
+
+    A unit that projects name as their client and that delivers none is in the hierarchy ``client`` and owes no return.
+
+    Parameters
+    ----------
+    first
+        Portfolio → the first row that names it.
+    served
+        Client → the first project that names it.
+    mapping
+        Their names and the unit above.
+    """
     declared = mapping.portfolios
     if declared is None:
         return [], []
-    first: dict[str, Draft] = {}
-    for draft in drafts:
-        if draft.portfolio_id:
-            first.setdefault(draft.portfolio_id, draft)
+    served = {name: draft for name, draft in served.items() if name not in first}
     shared = {"hierarchy": declared.hierarchy, "currency": declared.currency}
     parent = declared.parent
     rows: Rows = [
         {"portfolio_id": name, "name": declared.names.get(name, name), "level": "portfolio",
-         "parent_id": parent.id if parent else None, "source_ref": first[name].source_ref, **shared}
-        for name in sorted(first)
+         "parent_id": parent.id if parent else None, "source_ref": draft.source_ref, **shared,
+         **({"hierarchy": CLIENT} if name in served else {})}
+        for name, draft in sorted({**first, **served}.items())
     ]  # fmt: skip
     if parent:
         rows.append(
             {"portfolio_id": parent.id, "name": parent.name, "level": "enterprise",
              "source_ref": f"mapping {mapping.name}", **shared}
         )  # fmt: skip
-    return rows, [_nameless(first[name], name=name) for name in sorted(set(first) - set(declared.names))]
+    named = set(declared.names)
+    nameless = [_nameless(first[name], name=name) for name in sorted(set(first) - named)]
+    nameless += [_nameless(served[name], name=name, column="client_id") for name in sorted(set(served) - named)]
+    return rows, nameless
 
 
-def _nameless(draft: Draft, *, name: str) -> Finding:
+def _nameless(draft: Draft, *, name: str, column: str = "portfolio_id") -> Finding:
     fault = Fault(
         "portfolio-without-name",
         "notice",
-        f"the portfolio {name} has no name in the mapping",
+        f"the {column.removesuffix('_id')} {name} has no name in the mapping",
         "add its name to the mapping, under portfolios, or correct the code",
     )
-    about = draft.about("portfolio_id")
-    return draft.place("portfolio_id").finding(fault, action="kept", about=about)
+    return draft.place(column).finding(fault, action="kept", about=draft.about(column))
 
 
 def succession_rows(mapping: SourceMapping, *, status_date: date) -> Rows:
@@ -85,7 +102,7 @@ def moved_rows(projects: Sequence[Draft], *, previous: pd.DataFrame, status_date
         homes.setdefault(project, set()).add(portfolio)
     rows: Rows = []
     for draft in projects:
-        project = draft.values["project_id"]
+        project = draft.value("project_id")
         before = homes.get(project, set())
         if len(before) == 1 and draft.portfolio_id not in before:
             ends = (next(iter(before)), draft.portfolio_id)
@@ -100,19 +117,19 @@ def identity_findings(projects: Sequence[Draft], *, previous: pd.DataFrame) -> I
     written = {
         p: w for p, w in zip(previous["project_id"], previous["id_as_returned"], strict=True) if isinstance(w, str)
     }
-    here = {draft.values["project_id"] for draft in projects}
+    here = {draft.value("project_id") for draft in projects}
     names = _single(previous.loc[~previous["project_id"].isin(here)])
     known = set(previous["project_id"])
     for draft in projects:
-        now, before = draft.values.get("id_as_returned"), written.get(draft.values["project_id"])
+        now, before = draft.value("id_as_returned"), written.get(draft.value("project_id"))
         if now and before and now != before and now.casefold() == before.casefold():
             message = f"the id was written {before} in the period before"
             yield _notice(
                 draft, rule="id-case-changed", message=message, fix="keep one way of writing it; they are taken as one"
             )
     for draft in projects:
-        before = names.get(fold(draft.values["name"]))
-        if before and draft.values["project_id"] not in known:
+        before = names.get(fold(draft.value("name")))
+        if before and draft.value("project_id") not in known:
             message = f"a project of the same name had the id {before} in the period before, which is gone"
             yield _notice(
                 draft,
@@ -135,8 +152,18 @@ def _notice(draft: Draft, *, rule: str, message: str, fix: str) -> Finding:
     )
 
 
+@dataclass
+class Returned:
+    """What came in of one portfolio: its files, its rows, those set aside, the tables of its facts that are used."""
+
+    files: set[str] = field(default_factory=set)
+    facts: int = 0
+    aside: int = 0
+    used: set[str] = field(default_factory=set)
+
+
 def return_rows(
-    drafts: Sequence[Draft],
+    own: Mapping[str, Returned],
     *,
     refused: Mapping[str, str],
     units: Sequence[Mapping[str, Any]],
@@ -147,8 +174,8 @@ def return_rows(
 
     Parameters
     ----------
-    drafts
-        All rows of the period, also those that are set aside.
+    own
+        Portfolio → what came in of it.
     refused
         Portfolio → why.
     units
@@ -158,34 +185,31 @@ def return_rows(
     ended
         Portfolios that lineage says are no more.
     """
-    own: dict[str, list[Draft]] = {}
-    for draft in drafts:
-        if draft.portfolio_id:
-            own.setdefault(draft.portfolio_id, []).append(draft)
+    units = [unit for unit in units if unit.get("hierarchy") != CLIENT]
     above = {unit.get("parent_id") for unit in units}
     expected = {u["portfolio_id"] for u in units if u["portfolio_id"] not in above or u["portfolio_id"] in own}
     if previous is not None:
+        previous = previous[previous["hierarchy"].ne(CLIENT)]
         parents = set(previous["parent_id"].dropna())
         expected |= set(previous["portfolio_id"]) - parents - ended - set(above)
     rows = []
     for name in sorted(expected | set(own) | set(refused)):
-        state, reason = _return_state(own.get(name, []), refusal=refused.get(name))
+        returned = own.get(name, Returned())
+        state, reason = _return_state(returned, refusal=refused.get(name))
         if state == "not returned" and name in above:
             continue
-        files = sorted({draft.layout.grid.file for draft in own.get(name, [])})
-        rows.append({"portfolio_id": name, "state": state, "file": "; ".join(files), "reason": reason})
+        rows.append({"portfolio_id": name, "state": state, "file": "; ".join(sorted(returned.files)), "reason": reason})
     return rows
 
 
-def _return_state(drafts: Sequence[Draft], *, refusal: str | None) -> tuple[str, str]:
+def _return_state(returned: Returned, *, refusal: str | None) -> tuple[str, str]:
     if refusal is not None:
         return "refused", refusal
-    facts = [draft for draft in drafts if draft.table.name not in ("portfolios", "lineage")]
-    if not facts:
+    if not returned.facts:
         return "not returned", "no row of it in this return"
-    aside = sum(bool(draft.rules) for draft in drafts)
-    used = {draft.table.name for draft in facts if not draft.rules}
-    lacking = [name for name in ("projects", "status") if name not in used]
+    lacking = [name for name in ("projects", "status") if name not in returned.used]
     if lacking:
         return "partial", f"no usable row in {' and '.join(lacking)}"
-    return ("partial", f"{aside} rows set aside") if aside else ("returned", "")
+    if returned.aside:
+        return "partial", f"{counted(returned.aside, noun='row')} set aside"
+    return "returned", ""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import NoneType
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pmo_lib.intake.faults import Place
 from pmo_lib.intake.values import plain_text
 from pmo_lib.sources.grid import cell_name, column_letters, is_blank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from pmo_lib.parameters.mapping import Orientation, Sheet
     from pmo_lib.sources.grid import Grid, Raw
@@ -41,8 +47,6 @@ class Layout:
         Indices that nothing declares.
     missing, twice
         Required source columns that are not there; those that two headers claim.
-    faulty
-        Record and index of the cells that could not be used, filled in as they are read.
     """
 
     grid: Grid
@@ -55,28 +59,53 @@ class Layout:
     unknown: list[int] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     twice: list[tuple[str, int]] = field(default_factory=list)
-    faulty: set[tuple[int, int]] = field(default_factory=set)
 
-    def records(self) -> Iterator[int]:
-        """Yield the index of every row below the header that holds anything."""
-        at_fault = {row for row, _ in self.grid.faults}
-        for index in range(self.header + 1, len(self.grid.rows)):
-            if index in at_fault or any(not is_blank(raw) for raw in self.grid.rows[index]):
-                yield index
+    @cached_property
+    def filled(self) -> NDArray[np.bool_]:
+        """Whether each cell below the header holds anything, errors included: an array of the grid's shape."""
+        held = np.zeros((len(self.grid.rows), self.grid.width), dtype=bool)
+        below = self.grid.rows[self.header + 1 :]
+        for index, cells in enumerate(zip(*below, strict=True)):
+            held[self.header + 1 :, index] = _are_filled(cells)
+        for row, column in self.grid.faults:
+            held[row, column] |= row > self.header
+        return held
 
-    def raw(self, record: int, *, name: str) -> Raw:
-        """Return the raw cell of a source column; None where there is none, or it holds a word that means blank."""
+    @cached_property
+    def records(self) -> list[int]:
+        """Index of every row below the header that holds anything."""
+        return [int(row) for row in np.flatnonzero(self.filled.any(axis=1))]
+
+    def raws(self, records: Sequence[int], *, name: str) -> list[Raw]:
+        """Return the raw cells of a source column; None where there is none, or it holds a word that means blank."""
         column = self.columns.get(name)
-        raw = None if column is None else self.grid.rows[record][column]
+        if column is None:
+            return [None] * len(records)
+        cells = self.cells(records, index=column)
         empties = self.empties.get(name)
-        return None if empties and isinstance(raw, str) and fold(raw) in empties else raw
+        if empties:
+            return [None if isinstance(raw, str) and fold(raw) in empties else raw for raw in cells]
+        return cells
+
+    def cells(self, records: Sequence[int], *, index: int) -> list[Raw]:
+        """Return the raw cells of a column by its index."""
+        rows = self.grid.rows
+        return [rows[record][index] for record in records]
 
     def header_text(self, column: int) -> str:
         """Return the header of a column, blanks collapsed."""
         return " ".join(plain_text(self.grid.rows[self.header][column]).split())
 
     def place(self, record: int, *, column: int | None = None) -> Place:
-        """Return where a record or one of its cells stands in the file as it is."""
+        """Return where a record or one of its cells stands in the file as it is.
+
+        A row of a database is known by its number in the order of its key, and a cell by its column and that key.
+        """
+        if self.grid.keys is not None:
+            of = f" of {self.grid.keys[record - 1]}" if record > self.header else ""
+            return Place(
+                self.grid.file, self.grid.sheet, record, "" if column is None else self.header_text(column) + of
+            )
         if column is None:
             row = 0 if self.turned else record + 1
             return Place(self.grid.file, self.grid.sheet, row)
@@ -84,23 +113,35 @@ class Layout:
         return Place(self.grid.file, self.grid.sheet, at[0] + 1, cell_name(at[0], column=at[1]))
 
     def source_ref(self, record: int) -> str:
-        """Return file, sheet and row of a record, for people and for the audit trail."""
+        """Return file, sheet and row of a record, for people and for the audit trail; of a database table and key."""
+        if self.grid.keys is not None:
+            return f"{self.grid.file}/{self.grid.sheet}#{self.grid.keys[record - 1]}"
         sheet = f", sheet {self.grid.sheet}" if self.grid.sheet else ""
         line = f"column {column_letters(record)}" if self.turned else f"row {record + 1}"
         return f"{self.grid.file}{sheet}, {line}"
 
-    def filled(self, record: int) -> list[int]:
-        """Return the indices of the cells of a record that hold anything, errors included."""
-        row = self.grid.rows[record]
-        return [c for c in range(len(row)) if not is_blank(row[c]) or (record, c) in self.grid.faults]
-
     def held(self) -> int:
-        """Return how many cells below the header hold anything: counted over the grid, whatever became of them."""
+        """Return how many cells below the header hold anything: counted row by row, whatever became of them."""
         below = self.grid.rows[self.header + 1 :]
         blank_faults = sum(
             row > self.header and is_blank(self.grid.rows[row][column]) for row, column in self.grid.faults
         )
-        return sum(not is_blank(raw) for row in below for raw in row) + blank_faults
+        nothing = sum(row.count(None) for row in below)
+        blanks = sum(row.count(blank) for blank in self._blanks for row in below)
+        return sum(map(len, below)) - nothing - blanks + blank_faults
+
+    @cached_property
+    def _blanks(self) -> set[str]:
+        """Texts in the grid that nobody can see."""
+        return {raw for row in self.grid.rows for raw in row if type(raw) is str and not raw.strip()}
+
+
+def _are_filled(cells: Sequence[Raw]) -> list[bool] | bool:
+    """Tell of each cell whether it holds anything."""
+    if {str, NoneType}.isdisjoint(map(type, cells)):
+        return True
+    blanks = {raw for raw in set(cells) if is_blank(raw)}
+    return [raw not in blanks for raw in cells] if blanks else True
 
 
 def fold(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from pmo_lib.contracts.columns import Table
+from pmo_lib.contracts.parts import EXAMPLE
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.parameters.mapping import Cell, Files, Formats, Mapping, Rows, Sheet, SourceColumn, StateRule
+from pmo_lib.parameters.mapping import Cell, Condition, Files, Formats, Mapping, Rows, Sheet, SourceColumn, StateRule
 
 NAME = "native"
 # Written by intake, never returned: a workbook exported from a snapshot may hold them.
@@ -45,6 +46,15 @@ def native_mapping() -> Mapping:
     )
 
 
+def database_mapping(mapping: Mapping) -> Mapping:
+    """Return the mapping of a database, its tables spoken of as those of our own layout.
+
+    Values are read as in our own workbooks, unless the mapping has formats of its own.
+    """
+    own = {name: getattr(mapping, name) for name in mapping.model_fields_set}
+    return native_mapping().model_copy(update=own)
+
+
 def _sheet(table: Table) -> Sheet:
     columns = [column for column in table.columns if column.name != WRITTEN_BY_INTAKE]
     return Sheet(
@@ -54,5 +64,11 @@ def _sheet(table: Table) -> Sheet:
             for column in columns
         },
         ignored=(WRITTEN_BY_INTAKE,),
-        rows=(Rows(table=table.name, columns={column.name: Cell(column=column.name) for column in columns}),),
+        rows=(
+            Rows(
+                table=table.name,
+                when_not=Condition(column="portfolio_id", equals=(EXAMPLE,)),
+                columns={column.name: Cell(column=column.name) for column in columns},
+            ),
+        ),
     )

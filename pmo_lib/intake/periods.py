@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from pmo_lib.intake.bundles import Bundle, asked_for, bundled, dated, month_of, undated
-from pmo_lib.intake.drafts import Draft
+from pmo_lib.intake.bundles import Bundle, asked_for, bundled, dated, month_of, undated, untouched
+from pmo_lib.intake.drafts import Batch, Draft, Sheaf
 
 if TYPE_CHECKING:
     from pmo_lib.contracts.findings import Finding
@@ -25,10 +25,12 @@ class Portion:
     ----------
     period, status_date
         ``YYYY-MM``; the latest day of the rows.
-    drafts, findings
+    batches, findings
         Rows and what was found so far.
-    cells
-        File, sheet and ending → cells.
+    sheaves
+        Sheets, each with those of its records that belong here; None: all of them.
+    other_cells
+        File, sheet and ending → cells of sheets that are not read.
     left_out
         Table and portfolio → rows that the mapping leaves out.
     sources
@@ -41,13 +43,30 @@ class Portion:
 
     period: str
     status_date: date | None = None
-    drafts: list[Draft] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    cells: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    sheaves: list[tuple[Sheaf, Sequence[int] | None]] = field(default_factory=list)
+    other_cells: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     sources: list[SourceFile] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     whole: bool = False
+
+    @property
+    def cells(self) -> Counter[tuple[str, str, str]]:
+        """File, sheet and ending → cells, as they have ended so far."""
+        cells = Counter(self.other_cells)
+        for sheaf, records in self.sheaves:
+            grid = sheaf.layout.grid
+            for ending, number in sheaf.counted(records).items():
+                cells[grid.file, grid.sheet, ending] += number
+        return cells
+
+    def spoil(self, draft: Draft, *, index: int) -> None:
+        """Note that a cell of a row was read and cannot be used after all."""
+        for sheaf, _ in self.sheaves:
+            if sheaf.layout is draft.batch.layout:
+                sheaf.spoil(draft.record, index=index)
 
 
 def portions(reads: Iterable[Read], *, period: str | None, native: bool) -> list[Portion]:
@@ -67,15 +86,16 @@ def portions(reads: Iterable[Read], *, period: str | None, native: bool) -> list
     owns = [dated(bundle, period=period) if native else "" for bundle in bundles]
     named = sorted({own for own in owns if own})
     only = named[0] if len(named) == 1 else ""
+    empty = native and untouched(bundles)
     for own, bundle in zip(owns, bundles, strict=True):
-        if native and not (own or only):
+        if native and not (own or only or empty):
             undated(bundle)
         for read in bundle.reads:
             _share_out(read, own=own or _fallback(read, period=period) or only, found=found)
         _refuse(bundle, found=found)
     kept = [found[name] for name in sorted(found) if native or period is None or name == period]
     for portion in kept:
-        days = [draft.status_date for draft in portion.drafts if draft.status_date]
+        days = {day for batch in portion.batches for day in set(batch.days) if day}
         portion.status_date = max(days, default=None)
     return kept
 
@@ -98,21 +118,43 @@ def _share_out(read: Read, *, own: str, found: dict[str, Portion]) -> None:
     touched = {own}
     for sheaf in read.sheaves:
         months = {record: own if day is None else month_of(day) for record, day in sheaf.days.items()}
-        touched |= set(months.values())
-        for draft in sheaf.drafts:
-            draft.period = months.get(draft.record, own)
-            portion(draft.period).drafts.append(draft)
+        by_month = _records_by_month(sheaf, months=months, own=own)
+        touched |= set(by_month)
+        for month, records in by_month.items():
+            portion(month).sheaves.append((sheaf, records))
+        for batch in sheaf.batches:
+            for month, rows in _rows_by_month(batch, months=months, own=own).items():
+                portion(month).batches.append(batch.take(rows))
         for record, finding in sheaf.findings:
             portion(months.get(record, own)).findings.append(finding)
         for record, table, portfolio in sheaf.left_out:
             portion(months.get(record, own)).left_out[table, portfolio] += 1
-        for (record, ending), number in sheaf.cells.items():
-            portion(months.get(record, own)).cells[name, sheaf.layout.grid.sheet, ending] += number
     for (sheet, ending), number in read.other_cells.items():
-        portion(own).cells[name, sheet, ending] += number
+        portion(own).other_cells[name, sheet, ending] += number
     for month in sorted(touched):
         portion(month).findings.extend(read.findings)
         portion(month).sources.append(read.filed.source)
+
+
+def _records_by_month(sheaf: Sheaf, *, months: dict[int, str], own: str) -> dict[str, list[int] | None]:
+    """Return the records of a sheet by month; None where all belong to one."""
+    if set(months.values()) <= {own}:
+        return {own: None}
+    by_month: dict[str, list[int] | None] = {}
+    for record in sheaf.layout.records:
+        records = by_month.setdefault(months.get(record, own), [])
+        if records is not None:
+            records.append(record)
+    return by_month
+
+
+def _rows_by_month(batch: Batch, *, months: dict[int, str], own: str) -> dict[str, Sequence[int]]:
+    if set(months.values()) <= {own}:
+        return {own: range(len(batch))}
+    by_month: dict[str, list[int]] = {}
+    for row, record in enumerate(batch.records):
+        by_month.setdefault(months.get(record, own), []).append(row)
+    return dict(by_month)
 
 
 def _refuse(bundle: Bundle, *, found: dict[str, Portion]) -> None:
@@ -122,7 +164,9 @@ def _refuse(bundle: Bundle, *, found: dict[str, Portion]) -> None:
         return
     rules = sorted({finding.rule for finding in broken.findings if finding.action == "refused"})
     for portion in found.values():
-        names = {draft.portfolio_id for draft in bundle.drafts if draft.period == portion.period} - {""}
+        own = {read.filed.source.name for read in bundle.reads}
+        batches = (batch for batch in portion.batches if batch.layout.grid.file in own)
+        names = {name for batch in batches for name in batch.portfolios} - {""}
         for name in sorted(names):
             portion.refused[name] = f"{broken.filed.source.name}: {', '.join(rules)}"
         if not names and broken.filed.source in portion.sources:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.intake.cells import Reader
+from pmo_lib.intake.native import NAME
 from pmo_lib.parameters.mapping import Cell
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class CheckEntry:
 
 @dataclass(frozen=True)
 class Plan:
-    """One sheet of the mapping, made ready; its readers remember what they read, across files too."""
+    """One sheet of the mapping, made ready."""
 
     sheet: Sheet
     entries: tuple[Entry, ...]
@@ -51,7 +52,7 @@ def plan_of(sheet: Sheet, *, mapping: SourceMapping) -> Plan:
     """Return the plan for one sheet of a mapping."""
 
     def reader(column: Column, cell: Cell) -> Reader:
-        return Reader(column, cell, mapping.formats, mapping.values_of(cell))
+        return Reader(column, cell, mapping.formats, mapping.values_of(cell), own=mapping.name == NAME)
 
     day = None if sheet.status_date is None else reader(PUBLISHED.column("status_date"), Cell(column=sheet.status_date))
     entries = []
@@ -70,5 +71,5 @@ def _check(check: Check, *, sheet: Sheet, reader: Callable[[Column, Cell], Reade
         check,
         {name: reader(PUBLISHED.column(name), cell) for name, cell in {**given, "published": check.published}.items()},
         reader(amount, cells.get(check.of, Cell(column=check.of))),
-        reader(amount, cells.get(check.against, Cell(column=check.against))),
+        reader(amount, cells.get(check.against, Cell(column=check.against or check.of))),
     )

@@ -27,23 +27,38 @@ def relative_change(of: Decimal | None, *, against: Decimal | None, sign: str) -
     return abs(change) if sign == "absolute" else change
 
 
-def disagreement(check: Check, *, published: float | None, recomputed: float | None) -> Fault | None:
-    """Return what there is to say of a published figure beside the computed one; None where they agree."""
+def disagreement(check: Check, *, published: float | None, recomputed: float | None, since: str = "") -> Fault | None:
+    """Return what there is to say of a published figure beside the computed one; None where they agree.
+
+    ``since`` is the period of the report that a change is measured from, of a figure that is a change.
+    """
     if published is None:
         return None
     if recomputed is None:
         return Fault(
             "not-recomputable",
             "notice",
-            f"{check.figure} is published, and what it is measured against is 0, withheld or missing",
+            f"{check.figure} is published, and {_lacking(check, since=since)}",
             "do not rely on it",
         )
     if abs(published - recomputed) <= check.tolerance:
         return None
+    told, computed, tolerance = (_written(value, check=check) for value in (published, recomputed, check.tolerance))
+    origin = "computes to {} from the same row" if check.against else f"is {{}} since the project's report of {since}"
     return Fault(
         "published-figure",
         "warning",
-        f"{check.figure} is published as {published:.2%} and computes to {recomputed:.2%} from the same row",
+        f"{check.figure} is published as {told} and {origin.format(computed)}",
         "use the computed figure; ask the publisher which of the three cells is wrong",
-        f"{recomputed:.2%}, give or take {check.tolerance:.2%}",
+        f"{computed}, give or take {tolerance}",
     )
+
+
+def _lacking(check: Check, *, since: str) -> str:
+    if check.against:
+        return "what it is measured against is 0, withheld or missing"
+    return "this report or the one before lacks the value" if since else "the project has no earlier report"
+
+
+def _written(value: float, *, check: Check) -> str:
+    return f"{value:.2%}" if check.against else f"{value:,.0f}"

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pmo_lib.contracts.findings import is_findings_sheet
+from pmo_lib.contracts.parts import EXAMPLE
 from pmo_lib.intake.faults import NOTHING, About, Fault, Place
 from pmo_lib.intake.filling import Filler
 from pmo_lib.intake.layout import fold, lay_out
@@ -17,7 +19,7 @@ from pmo_lib.sources.grid import is_blank
 from pmo_lib.sources.read import read_grids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pmo_lib.contracts.findings import Finding
     from pmo_lib.intake.drafts import Sheaf
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from pmo_lib.intake.plans import Plan
     from pmo_lib.parameters.mapping import Mapping
     from pmo_lib.sources.grid import Grid
+
+MOST_EXAMPLES = 2  # rows of one table in the template
 
 
 @dataclass
@@ -80,15 +84,22 @@ class Shelf:
         """
         read = Read(filed)
         source = filed.source
-        for grid in read_grids(source.path, encodings=filed.encodings, delimiter=self.mapping.files.delimiter):
+        for grid in self._grids(filed):
             named = replace(grid, file=source.name)
             sheet = grid.sheet or (source.path.stem if self.native else "")
             plan = next((plan for plan in self._plans if _matches(plan.sheet.match, name=sheet)), None)
-            if plan is not None:
+            if plan is not None and not is_findings_sheet(grid.sheet):
                 self._read_sheet(read, grid=named, plan=plan)
             elif named.rows:
                 self._pass_over(read, grid=named, name=sheet)
+        if self.native:
+            read.findings.extend(_examples(read))
         return read
+
+    def _grids(self, filed: Filed) -> Sequence[Grid]:
+        if filed.grids is not None:
+            return filed.grids
+        return read_grids(filed.source.path, encodings=filed.encodings, delimiter=self.mapping.files.delimiter)
 
     def _read_sheet(self, read: Read, *, grid: Grid, plan: Plan) -> None:
         filed = read.filed
@@ -108,7 +119,9 @@ class Shelf:
     def _pass_over(self, read: Read, *, grid: Grid, name: str) -> None:
         """Leave a sheet for people aside; complain of one that nobody declared."""
         cells = sum(not is_blank(raw) for row in grid.rows for raw in row)
-        declared = any(_matches(pattern, name=name) for pattern in self.mapping.other_sheets)
+        declared = is_findings_sheet(grid.sheet) or any(
+            _matches(pattern, name=name) for pattern in self.mapping.other_sheets
+        )
         read.other_cells[grid.sheet, "ignored" if declared else "faulty"] += cells
         if declared:
             return
@@ -125,6 +138,23 @@ class Shelf:
             ", ".join(tables),
         )
         read.refuse(Place(grid.file, grid.sheet), fault=fault, about=About(value=name))
+
+
+def _examples(read: Read) -> Iterator[Finding]:
+    """Yield one notice of the template's example rows; more of them than the template has may be somebody's own."""
+    rows = Counter(
+        table for sheaf in read.sheaves for _, table, portfolio in sheaf.left_out if fold(portfolio) == fold(EXAMPLE)
+    )
+    if not rows:
+        return
+    where = "".join(f", {number} in {table}" for table, number in rows.items() if number > MOST_EXAMPLES)
+    fault = Fault(
+        "example-rows",
+        "warning" if where else "notice",
+        f"{rows.total()} rows of the portfolio {EXAMPLE} are examples and were left out{where}",
+        "give your own rows your own portfolio_id" if where else "nothing, or delete them",
+    )
+    yield Place(read.filed.source.name).finding(fault, action="kept", about=About(portfolio_id=EXAMPLE))
 
 
 def _matches(pattern: str, *, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -15,16 +16,24 @@ if TYPE_CHECKING:
 def typed_table(
     table: Table, *, rows: Sequence[Mapping[str, Any]], index: Sequence[int] | None = None, exact: bool = True
 ) -> pd.DataFrame:
-    """Return rows as a contract table.
+    """Return rows as a contract table: as :func:`typed_columns`, of rows that give column → typed value."""
+    values = {name: [row.get(name) for row in rows] for name in table.names}
+    return typed_columns(table, values=values, index=range(len(rows)) if index is None else index, exact=exact)
+
+
+def typed_columns(
+    table: Table, *, values: Mapping[str, Sequence[Any]], index: Sequence[int], exact: bool = True
+) -> pd.DataFrame:
+    """Return columns as a contract table.
 
     Parameters
     ----------
     table
         The contract table.
-    rows
-        Column → typed value; what is not given is null.
+    values
+        Column → typed value or None of each row; a column that is not given is null.
     index
-        Labels of the rows; from 0 unless given.
+        Labels of the rows.
     exact
         Money as :class:`decimal.Decimal` (or None) in object columns; else as float64.
 
@@ -33,9 +42,11 @@ def typed_table(
     DataFrame
         Exactly the contract's columns, in its order and dtypes.
     """
-    labels = list(range(len(rows))) if index is None else list(index)
-    columns = {column.name: _column(column, rows=rows, labels=labels, exact=exact) for column in table.columns}
-    return pd.DataFrame(columns, index=labels, columns=list(table.names))
+    nothing = [None] * len(index)
+    columns = {
+        column.name: _column(column, values=values.get(column.name, nothing), exact=exact) for column in table.columns
+    }
+    return pd.DataFrame(columns, columns=list(table.names)).set_axis(pd.Index(list(index), dtype="int64"))
 
 
 def in_key_order(rows: pd.DataFrame, *, table: Table) -> pd.DataFrame:
@@ -43,10 +54,12 @@ def in_key_order(rows: pd.DataFrame, *, table: Table) -> pd.DataFrame:
     return rows.sort_values(list(table.key), kind="stable", na_position="first").reset_index(drop=True)
 
 
-def _column(column: Column, *, rows: Sequence[Mapping[str, Any]], labels: list[int], exact: bool) -> pd.Series:
-    values = [row.get(column.name) for row in rows]
+def _column(column: Column, *, values: Sequence[Any], exact: bool) -> Any:
+    """Return the values of a column in its dtype; None is null."""
     if column.kind == "money" and exact:
-        return pd.Series(values, index=labels, dtype=object)
-    if column.kind == "money":
-        values = [None if value is None else float(value) for value in values]
-    return pd.Series(values, index=labels, dtype=column.dtype)
+        return pd.Series(values, dtype=object)
+    if column.kind in ("money", "number", "share"):
+        return np.array(values, dtype="float64")
+    if column.kind == "date":
+        return np.array(values, dtype="datetime64[us]")
+    return pd.array(values, dtype=column.dtype)  # type: ignore[call-overload]

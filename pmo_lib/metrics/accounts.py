@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR, numbers_of_year
-from pmo_lib.metrics.ledger import COSTS, ledger, unit_outlooks, unit_parts
+from pmo_lib.metrics.ledger import INTERNAL, MONTHLY, ledger, unit_outlooks, unit_parts
 from pmo_lib.metrics.money import major_units, minor_units, one_base
 from pmo_lib.metrics.movement import names_of
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from pmo_lib.metrics.fiscal import View
 
 SHOWN = (
-    "plan", "budget", "ytd_plan", "ytd_actual", "accruals", "commitments", "remaining_forecast", "outlook", "variance",
-    "previous_outlook", "movement",
+    "plan", "budget", "ytd_plan", "ytd_actual", "accruals", "commitments", "remaining_forecast", "transfers",
+    "recharges", "adjustments", "outlook", "variance", "previous_outlook", "movement",
 )  # fmt: skip
+TWO_SIDED = ("transfers", "recharges", "adjustments")
 UNPAIRED = ("unpaired_budget", "unpaired_outlook")
 BY_YEAR_ONLY = "figures of the year only"
 NONE_RETURNED = "none returned"
 NO_EARLIER = "no outlook of this year in the report before"
 ACCOUNT_COLUMNS = [
     "programme_id", "programme", "own_of", "project_id", "name", "part", "number", "minor", "reason", "currency",
-    "basis", "budget_basis", "closed", "due", "year_end",
+    "cost_type", "period_kind", "basis", "budget_basis", "closed", "due", "year_end", "rates",
 ]  # fmt: skip
 OUTLOOK_COLUMNS = [
     "period", "portfolio_id", "own_of", "project_id", "name", "plan", "outlook", "plan_reason", "outlook_reason",
@@ -81,15 +82,16 @@ def accounts(
     DataFrame
         :data:`ACCOUNT_COLUMNS`. ``part`` is one of :data:`SHOWN` or :data:`UNPAIRED`; ``number`` the month of the year,
         0 for a figure of the year; ``minor`` whole minor units, or null with a ``reason``: then this unit has no such
-        figure.
+        figure. ``rates`` says at which rates amounts in other currencies were converted.
 
     Raises
     ------
     ReportError
-        If the amounts are in more than one currency.
+        If the amounts are in more than one currency and no rate is stated.
     """
     ours = finance_history["return_month"].eq(view.period) & finance_history["portfolio_id"].eq(view.portfolio_id)
-    rows = _with_own_budgets(finance_history[ours], programmes=programmes, view=view)
+    stated = _with_own_budgets(finance_history[ours], programmes=programmes, view=view)
+    rows = view.converted(stated, columns=["amount"])
     book = ledger(rows, states=states, returns={view.period: view.year.end})
     if book.empty:
         return pd.DataFrame(columns=ACCOUNT_COLUMNS)
@@ -98,7 +100,7 @@ def accounts(
     before = _previous(finance_history, projects=projects, states=states, view=view)
     units = units.merge(before, how="left", on=["own_of", "project_id"], validate="one_to_one")
     named = _named(_accounts(book, units=units), projects=view.between.now(projects), programmes=programmes)
-    return named[ACCOUNT_COLUMNS]
+    return named.assign(rates=view.rates_used(stated))[ACCOUNT_COLUMNS]
 
 
 def _ended(projects: pd.DataFrame) -> pd.Series:
@@ -126,7 +128,8 @@ def _previous(
 ) -> pd.DataFrame:
     """Return the outlook of this year in the report before, of each unit, wherever its project stood then."""
     returns = {view.since: view.year.end} if view.since else {}
-    rows = outlooks(finance_history, projects=projects, states=states, returns=returns)
+    stated = view.converted(finance_history, columns=["amount"])
+    rows = outlooks(stated, projects=projects, states=states, returns=returns)
     ours = rows["portfolio_id"].eq(view.portfolio_id)
     rows = pd.concat([rows[ours], rows[~ours & rows["project_id"].ne("")]]).drop_duplicates(["own_of", "project_id"])
     one_base(rows[rows["outlook"].notna()], column="currency", what=f"the report of {view.since}")
@@ -138,11 +141,14 @@ def _previous(
 def _accounts(book: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
     """Return the entries of every part: ledger rows where the figure is known, else one row that says why not."""
     known = units.set_index("unit")[["budget", "outlook", "previous_outlook"]].notna()
-    costs = book[book["part"].isin(COSTS) & _of(book, mask=known["outlook"])].assign(part="outlook")
-    basis = book["unit"].map(units.set_index("unit")["budget_basis"])
-    budgets = book[book["part"].eq(basis) & _of(book, mask=known["budget"])].assign(part="budget")
+    basis = book[["unit"]].merge(units[["unit", "basis", "budget_basis"]], how="left", on="unit")
+    annual = basis["basis"].eq("annual").set_axis(book.index)
+    costing = (annual & book["part"].isin(["year_forecast", *INTERNAL])) | (~annual & book["part"].isin(MONTHLY))
+    costs = book[costing & _of(book, mask=known["outlook"])].assign(part="outlook")
+    limits = book["part"].eq(basis["budget_basis"].set_axis(book.index)) | book["part"].eq("transfers")
+    budgets = book[limits & _of(book, mask=known["budget"])].assign(part="budget")
     before = units[["unit", "previous_outlook"]].rename(columns={"previous_outlook": "minor"})
-    before = before[before["minor"].notna()].assign(part="previous_outlook", number=0)
+    before = before[before["minor"].notna()].assign(part="previous_outlook", number=0, cost_type="", period_kind="")
     shown = book[book["part"].isin(SHOWN) & book["part"].ne("budget")]
     complete = unit_parts(shown).query("minor.notna()")[["unit", "part"]]
     paired, both = known["budget"] & known["outlook"], known["previous_outlook"] & known["outlook"]
@@ -158,7 +164,7 @@ def _accounts(book: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
         costs[_of(costs, mask=both)].assign(part="movement"),
         before[_of(before, mask=both)].pipe(_negative, part="movement"),
     ]
-    columns = ["unit", "part", "number", "minor"]
+    columns = ["unit", "part", "number", "minor", "cost_type", "period_kind"]
     filled = [part[columns] for part in parts if len(part)] or [before[columns]]
     entries = pd.concat(filled, ignore_index=True).assign(reason="")
     whole = pd.concat([entries, _silences(units, told=entries)], ignore_index=True)
@@ -178,17 +184,21 @@ def _negative(rows: pd.DataFrame, *, part: str) -> pd.DataFrame:
 def _silences(units: pd.DataFrame, *, told: pd.DataFrame) -> pd.DataFrame:
     """Return one null entry with its reason for each unit and part without a figure."""
     annual = units["basis"].eq("annual")
-    by_month = pd.Series(NONE_RETURNED, index=units.index, dtype="str").mask(annual, BY_YEAR_ONLY)
-    plan = units["plan_reason"].mask(units["plan_reason"].eq(""), NONE_RETURNED)
+    none = pd.Series(NONE_RETURNED, index=units.index, dtype="str")
+    by_month = none.mask(annual, BY_YEAR_ONLY)
+    plan, budget = (
+        units[f"{name}_reason"].mask(units[f"{name}_reason"].eq(""), NONE_RETURNED) for name in ("plan", "budget")
+    )
     outlook = units["outlook_reason"]
     earlier = units["previous_reason"].fillna("").astype("str")
     earlier = earlier.mask(earlier.eq("") & units["previous_outlook"].isna(), NO_EARLIER)
     why = {
-        **dict.fromkeys(SHOWN, by_month), "plan": plan, "budget": plan, "outlook": outlook,
-        "variance": outlook.mask(units["budget"].isna(), plan), "previous_outlook": earlier,
+        **dict.fromkeys(SHOWN, by_month), **dict.fromkeys(TWO_SIDED, none), "plan": plan, "budget": budget,
+        "outlook": outlook, "variance": outlook.mask(units["budget"].isna(), budget), "previous_outlook": earlier,
         "movement": earlier.mask(outlook.ne(""), outlook),
     }  # fmt: skip
-    rows = [units[["unit"]].assign(part=part, number=0, minor=None, reason=why[part]) for part in SHOWN]
+    blank = units[["unit"]].assign(number=0, minor=None, cost_type="", period_kind="")
+    rows = [blank.assign(part=part, reason=why[part]) for part in SHOWN]
     whole = pd.concat(rows, ignore_index=True).astype({"minor": "Int64"})
     given = pd.MultiIndex.from_frame(told[["unit", "part"]])
     return whole[~pd.MultiIndex.from_frame(whole[["unit", "part"]]).isin(given)]

@@ -19,8 +19,10 @@ from pmo_lib.metrics.movement import (
     MOVED_IN,
     MOVED_OUT,
     NEVER,
+    NOT_RETURNED,
     PUBLISHED,
     REBASED,
+    RETURNED,
     STAYED,
     UNCHANGED,
     WITHDRAWN,
@@ -28,19 +30,37 @@ from pmo_lib.metrics.movement import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 OPENING, CLOSING = "before", "now"
 FIRST = "first report"
-CAUSES = (LEFT, MOVED_OUT, WITHDRAWN, REBASED, PUBLISHED, MOVED_IN, JOINED, UNCHANGED, NEVER)
+# Why there is no single figure any more: the state of the cell, or that there is none.
+WITHHELD, RANGE, NO_FIGURE = "withheld", "range only", "no figure given"
+GONE = {"withheld": WITHHELD, "a range": RANGE, "range": RANGE}
+STATED = r"(?:^|: )(withheld|a range|range|not returned|no \w+ returned)"
+# A project that was renamed, split or merged goes under its old id and comes under its new one.
+SUCCEEDED, SUCCESSOR = "succeeded by another", "successor of another"
+CAUSES = (
+    LEFT, MOVED_OUT, SUCCEEDED, WITHHELD, RANGE, NOT_RETURNED, NO_FIGURE, REBASED, PUBLISHED, RETURNED, MOVED_IN,
+    SUCCESSOR, JOINED, UNCHANGED, NEVER,
+)  # fmt: skip
+GOES, COMES = (LEFT, MOVED_OUT, SUCCEEDED), (JOINED, MOVED_IN, SUCCESSOR)
 BRIDGE_COLUMNS = [
     "project_id", "name", "before", "now", "cause", "amount", "moved_amount", "since_cause", "since_amount",
     "other_portfolio_id", "reason", "currency",
 ]  # fmt: skip
 STEP_COLUMNS = ["step", "kind", "amount", "projects", "valued", "currency"]
+CAUSE_COLUMNS = STEP_COLUMNS
 
 
-def bridge(pairs: pd.DataFrame, *, reasons: pd.Series, currency: str) -> pd.DataFrame:
+def bridge(
+    pairs: pd.DataFrame,
+    *,
+    reasons: pd.Series,
+    currency: str,
+    reorganised: frozenset[str] = frozenset(),
+    before_reasons: pd.Series | None = None,
+) -> pd.DataFrame:
     """Say of each project what it did to the total, and why.
 
     Parameters
@@ -48,9 +68,13 @@ def bridge(pairs: pd.DataFrame, *, reasons: pd.Series, currency: str) -> pd.Data
     pairs
         Result of :func:`pmo_lib.metrics.movement.paired`.
     reasons
-        By ``project_id``: why there is no value now.
+        By ``project_id``: why there is no value now, as :func:`pmo_lib.metrics.movement.reasons` has it.
     currency
         The one currency of both totals.
+    reorganised
+        Ids of projects that were renamed, split or merged: they neither left nor joined.
+    before_reasons
+        By ``project_id``: why there was no value before; what was not returned then is returned again, not new.
 
     Returns
     -------
@@ -58,11 +82,15 @@ def bridge(pairs: pd.DataFrame, *, reasons: pd.Series, currency: str) -> pd.Data
         One row per project, :data:`BRIDGE_COLUMNS`. ``before`` and ``now`` are what stood in *our* total,
         ``amount`` = now − before (null counts nothing) = ``moved_amount`` + ``since_amount``. Of a project that moved,
         ``moved_amount`` is the value before it moved (negative for the giver), and ``since_amount`` what changed since,
-        by ``since_cause``; of any other project these two are its amount and cause.
+        by ``since_cause``; of any other project these two are its amount and cause. What was published before and has
+        no single figure now is withheld, a range only, not returned, or no figure was given.
     """
-    rows = decomposition(pairs)
+    silence = pairs["project_id"].map(reasons).astype("str").fillna("")
+    before = pairs["project_id"].map({} if before_reasons is None else before_reasons).astype("str").fillna("")
+    rows = _told(decomposition(pairs), silence=silence, before=before, reorganised=reorganised)
     came, went = rows["cause"].eq(MOVED_IN), rows["cause"].eq(MOVED_OUT)
     stayed = decomposition(pairs.assign(movement=pairs["movement"].mask(came, STAYED)))
+    stayed = _told(stayed, silence=silence, before=before, reorganised=reorganised)
     moved = minor_units(pairs["before"]).fillna(0).where(came | went, 0)
     moved = moved.mask(went, -moved)
     amount = minor_units(rows["now"]).fillna(0) - minor_units(rows["before"]).fillna(0)
@@ -72,9 +100,64 @@ def bridge(pairs: pd.DataFrame, *, reasons: pd.Series, currency: str) -> pd.Data
         since_cause=stayed["cause"].mask(went, ""),
         since_amount=major_units(amount - moved),
         other_portfolio_id=pairs["other_portfolio_id"],
-        reason=rows["project_id"].map(reasons).astype("str").where(rows["now"].isna() & ~went, "").fillna(""),
+        reason=silence.where(rows["now"].isna() & ~went, ""),
         currency=pd.Series(currency, index=rows.index, dtype="str"),
     )[BRIDGE_COLUMNS]
+
+
+def _told(rows: pd.DataFrame, *, silence: pd.Series, before: pd.Series, reorganised: frozenset[str]) -> pd.DataFrame:
+    """Say why a figure is gone or back, and tell the projects that were reorganised from those that came or went."""
+    state = silence.str.extract(STATED, expand=False)
+    gone = state.map(GONE).fillna(NOT_RETURNED).where(state.notna(), NO_FIGURE)
+    cause = rows["cause"].mask(rows["cause"].eq(WITHDRAWN), gone)
+    cause = cause.mask(cause.eq(PUBLISHED) & before.str.startswith(NOT_RETURNED), RETURNED)
+    renamed = rows["project_id"].isin(reorganised)
+    cause = cause.mask(renamed & cause.eq(LEFT), SUCCEEDED).mask(renamed & cause.eq(JOINED), SUCCESSOR)
+    return rows.assign(cause=cause)
+
+
+def caused(
+    opening: pd.Series, *, causes: Mapping[str, pd.Series], closing: pd.Series, ends: tuple[str, str], currency: str
+) -> pd.DataFrame:
+    """Bridge two totals by causes that are known unit by unit.
+
+    Parameters
+    ----------
+    opening, closing
+        Whole minor units by unit.
+    causes
+        What each cause did to each unit; same index.
+    ends
+        Names of the two totals.
+    currency
+        Of all amounts.
+
+    Returns
+    -------
+    DataFrame
+        :data:`STEP_COLUMNS`; a cause that moved no unit is left out; ``projects`` counts the units that it moved.
+
+    Raises
+    ------
+    ReportError
+        If the causes of any unit do not sum to its movement.
+    """
+    table = pd.DataFrame(causes).astype("Int64")
+    reached = opening + table.sum(axis="columns")
+    for parts, expected in zip(reached, closing.reindex(reached.index), strict=True):
+        _whole(int(parts), expected=int(expected))
+    moved = table.loc[:, table.ne(0).any()]
+    counts = [len(opening), *moved.ne(0).sum(), len(closing)]
+    steps = pd.DataFrame(
+        {
+            "step": [ends[0], *moved.columns, ends[1]],
+            "kind": ["total", *["cause"] * len(moved.columns), "total"],
+            "amount": major_units(pd.Series([opening.sum(), *moved.sum(), closing.sum()], dtype="Int64")),
+            "projects": counts,
+            "valued": counts,
+        }
+    )
+    return steps.assign(currency=currency)[STEP_COLUMNS]
 
 
 def bridge_steps(rows: pd.DataFrame) -> pd.DataFrame:
@@ -94,7 +177,7 @@ def bridge_steps(rows: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ReportError
-        If the parts do not sum to the whole in whole minor units: such a page must not be published.
+        If the parts do not sum to the whole, in whole minor units or in projects: such a page must not be published.
     """
     rows = rows[rows["cause"].ne(FIRST)]
     if rows.empty:
@@ -106,6 +189,7 @@ def bridge_steps(rows: pd.DataFrame) -> pd.DataFrame:
     causes = causes[causes["projects"].gt(0)].rename_axis("step").reset_index().assign(kind="cause")
     opening, closing = (_total(rows, column=column, causes=causes) for column in (OPENING, CLOSING))
     _whole(opening["amount"].iloc[0] + causes["amount"].sum(), expected=closing["amount"].iloc[0])
+    _all_counted(causes, opening=int(opening["projects"].iloc[0]), closing=int(closing["projects"].iloc[0]))
     steps = pd.concat([opening, causes, closing], ignore_index=True)
     return steps.assign(amount=major_units(steps["amount"]), currency=currency)[STEP_COLUMNS]
 
@@ -171,9 +255,7 @@ def _steps(rows: pd.DataFrame, *, by: str, stem: str) -> pd.DataFrame:
 
 
 def _total(rows: pd.DataFrame, *, column: str, causes: pd.DataFrame) -> pd.DataFrame:
-    stood = rows["cause"].ne(JOINED) & rows["cause"].ne(MOVED_IN)
-    stands = rows["cause"].ne(LEFT) & rows["cause"].ne(MOVED_OUT)
-    there = rows[stood if column == OPENING else stands]
+    there = rows[~rows["cause"].isin(COMES if column == OPENING else GOES)]
     return pd.DataFrame(
         {
             "step": [column],
@@ -183,6 +265,17 @@ def _total(rows: pd.DataFrame, *, column: str, causes: pd.DataFrame) -> pd.DataF
             "valued": [int(there[column].notna().sum())],
         }
     )
+
+
+def _all_counted(causes: pd.DataFrame, *, opening: int, closing: int) -> None:
+    """Count the projects as the money is: before + came − went = now."""
+    came, went = (int(causes.loc[causes["step"].isin(side), "projects"].sum()) for side in (COMES, GOES))
+    if opening + came - went != closing:
+        raise ReportError(
+            f"{opening} projects before, {came} came and {went} went, but {closing} are there now",
+            fix="do not publish: look for a project that stands twice",
+            stage="notebook",
+        )
 
 
 def _whole(parts: int, *, expected: int) -> None:

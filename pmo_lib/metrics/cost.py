@@ -6,20 +6,25 @@ the UK's Government Major Projects Portfolio defines its in-year variance.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pmo_lib.metrics.accounts import outlooks
-from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge
+from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge, bridge_steps
 from pmo_lib.metrics.fiscal import FiscalYear
+from pmo_lib.metrics.last_known import in_words, last_known
 from pmo_lib.metrics.money import major_units, minor_units, one_base
 from pmo_lib.metrics.movement import paired, reasons
+from pmo_lib.theme import money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pmo_lib.metrics.fiscal import View
+    from pmo_lib.parameters.models import Thresholds
 
 WHOLE_LIFE = ("whole_life_cost_forecast", "whole_life_cost_baseline")
 FINISH = ("finish_forecast_on", "finish_baseline_on")
@@ -44,6 +49,67 @@ NOT_THERE_BEFORE = "not in the report of the year before"
 ROUNDING = 1e-9
 
 
+@dataclass(frozen=True, eq=False)
+class Years:
+    """Spending against plan over the fiscal years: ``finance``, ``projects`` and ``states`` are histories."""
+
+    finance: pd.DataFrame
+    projects: pd.DataFrame
+    states: pd.DataFrame
+    view: View
+    limits: Thresholds
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """As :func:`by_year`."""
+        return by_year(self.finance, projects=self.projects, states=self.states, view=self.view)
+
+    @property
+    def totals(self) -> pd.DataFrame:
+        """As :func:`years`."""
+        return years(self.rows, projects=self.projects, view=self.view)
+
+    @cached_property
+    def this_year(self) -> pd.DataFrame:
+        """As :func:`in_year`."""
+        tolerance = self.limits.in_year_tolerance
+        return in_year(self.rows, projects=self.projects, view=self.view, tolerance=tolerance)
+
+    @cached_property
+    def under(self) -> pd.DataFrame:
+        """As :func:`underspends`."""
+        return underspends(self.rows, projects=self.projects, view=self.view, flag=self.limits.underspend_flag)
+
+
+@dataclass(frozen=True, eq=False)
+class Lives:
+    """Whole-life costs: ``projects`` and ``states`` are histories."""
+
+    projects: pd.DataFrame
+    states: pd.DataFrame
+    view: View
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """As :func:`whole_life`."""
+        return whole_life(self.projects, states=self.states, view=self.view)
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.bridge.bridge_steps`."""
+        return bridge_steps(self.rows)
+
+    @property
+    def disclosure(self) -> pd.DataFrame:
+        """As :func:`disclosure`."""
+        return disclosure(self.projects, states=self.states, view=self.view)
+
+    @property
+    def trend(self) -> pd.DataFrame:
+        """As :func:`disclosure_trend`."""
+        return disclosure_trend(self.projects, states=self.states, view=self.view)
+
+
 def stated_column(projects: pd.DataFrame, *, candidates: Sequence[str]) -> str:
     """Return the first of these columns that holds any value, else the last: two kinds of figure are never mixed."""
     return next((name for name in candidates if projects[name].notna().any()), candidates[-1])
@@ -63,16 +129,18 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
     -------
     DataFrame
         As :func:`pmo_lib.metrics.bridge.bridge`, with ``basis`` (the column of ``projects`` that was compared: the
-        forecast where there is any, else the baseline), ``price_base`` and ``source_ref``. Without a report before,
-        every project is in it with the cause ``first report``.
+        forecast where there is any, else the baseline), ``price_base``, ``source_ref``, and ``last_known`` with
+        ``last_known_period`` of what was not returned. Without a report before, every project is in it with the cause
+        ``first report``.
 
     Raises
     ------
     ReportError
         If currencies or price bases are mixed among the costs that enter.
     """
-    now = view.between.now(projects_history)
-    entering = pd.concat([now, view.between.before(projects_history)])
+    history = view.converted(projects_history[projects_history["period"].le(view.period)], columns=WHOLE_LIFE)
+    now = view.between.now(history)
+    entering = pd.concat([now, view.between.before(history)])
     column = stated_column(entering, candidates=WHOLE_LIFE)
     if view.since is None:
         pairs = now[["project_id", "name"]].assign(
@@ -80,16 +148,18 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
         )
         pairs = pairs.astype({"before": "float64"}).reset_index(drop=True)
     else:
-        pairs = paired(projects_history, column=column, between=view.between)
+        pairs = paired(history, column=column, between=view.between)
     valued = entering[entering[column].notna() & entering["project_id"].isin(pairs["project_id"])]
     what = f"whole-life cost of {view.portfolio_id}"
     base = one_base(valued, column="price_base", what=what)
-    why = reasons(now, states=states, table="projects", column=column).set_axis(now["project_id"])
-    rows = bridge(
-        pairs,
-        reasons=why[~why.index.duplicated()],
-        currency=one_base(valued, column="currency", what=what),
+    currency = one_base(valued, column="currency", what=what)
+    why, before = (
+        _reasons_by_project(rows, states=states, column=column) for rows in (now, view.between.before(history))
     )
+    known = last_known(history, column=column, reasons=why, between=view.between)
+    told = in_words(why, known=known, write=lambda amount: money(amount, currency=currency))
+    rows = bridge(pairs, reasons=told, currency=currency, reorganised=view.reorganised, before_reasons=before)
+    rows = rows.merge(known, how="left", on="project_id")
     sources = entering.drop_duplicates("project_id").set_index("project_id")["source_ref"]
     text = pd.Series("", index=rows.index, dtype="str")
     return rows.assign(basis=text + column, price_base=text + base, source_ref=rows["project_id"].map(sources))
@@ -113,7 +183,8 @@ def outlook_movement(
         If currencies are mixed.
     """
     returns = {month: view.year.end for month in (view.since, view.period) if month}
-    rows = outlooks(finance_history, projects=projects, states=states, returns=returns)
+    stated = view.converted(finance_history, columns=["amount"])
+    rows = outlooks(stated, projects=projects, states=states, returns=returns)
     earlier = rows["period"].eq(view.since or "") & rows["outlook"].notna()
     if not earlier.any():
         return pd.DataFrame(columns=BRIDGE_COLUMNS)
@@ -128,7 +199,7 @@ def outlook_movement(
     known = history[history["outlook"].notna() & history["project_id"].isin(pairs["project_id"])]
     currency = one_base(known, column="currency", what=f"the outlook of {view.portfolio_id}")
     now = view.between.now(history).drop_duplicates("project_id").set_index("project_id")["outlook_reason"]
-    return bridge(pairs, reasons=now.fillna(NO_FINANCE), currency=currency)
+    return bridge(pairs, reasons=now.fillna(NO_FINANCE), currency=currency, reorganised=view.reorganised)
 
 
 def by_year(finance_history: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, view: View) -> pd.DataFrame:
@@ -142,7 +213,8 @@ def by_year(finance_history: pd.DataFrame, *, projects: pd.DataFrame, states: pd
     periods = sorted({str(period) for period in projects["period"] if period <= view.period})
     last = {FiscalYear.of(period, start_month=view.start_month).end: period for period in periods}
     returns = {period: end for end, period in last.items()}
-    rows = outlooks(finance_history, projects=projects, states=states, returns=returns)
+    stated = view.converted(finance_history, columns=["amount"])
+    rows = outlooks(stated, projects=projects, states=states, returns=returns)
     return rows[rows["project_id"].ne("")].reset_index(drop=True)
 
 
@@ -283,6 +355,11 @@ def disclosure_trend(projects_history: pd.DataFrame, *, states: pd.DataFrame, vi
     table.insert(0, "projects", table.sum(axis="columns"))
     table["published_share"] = table["published"] / table["projects"]
     return table.reset_index()[TREND_COLUMNS].rename_axis(columns=None)
+
+
+def _reasons_by_project(rows: pd.DataFrame, *, states: pd.DataFrame, column: str) -> pd.Series:
+    one = rows.drop_duplicates("project_id")
+    return reasons(one, states=states, table="projects", column=column).set_axis(one["project_id"])
 
 
 def _compared(rows: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST
 from pmo_lib.metrics.money import NOT_STATED, major_units, minor_units
-from pmo_lib.metrics.movement import LEFT, MOVED_OUT
+from pmo_lib.metrics.movement import LEFT, MOVED_OUT, NOT_RETURNED, RETURNED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +45,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("cost_before", FINANCE, "money"),
     Measure("cost_now", FINANCE, "money"),
     Measure("cost_movement", FINANCE, "money"),
+    Measure("cost_last_known", FINANCE, "money"),
     Measure("costs_known", FINANCE, "count"),
     Measure("plan", FINANCE, "money"),
     Measure("outlook", FINANCE, "money"),
@@ -276,14 +277,15 @@ def _project_rows(projects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cost_rows(costs: pd.DataFrame) -> pd.DataFrame:
-    rows = in_form(costs, columns=[*KEY, "name", "before", "now", "amount", "cause", "currency"])
+    rows = in_form(costs, columns=[*KEY, "name", "before", "now", "amount", "cause", "currency", "last_known"])
     columns = {
         "name_in_costs": rows["name"],
         "currency_of_costs": rows["currency"],
         "cost_cause": rows["cause"],
         "cost_before": rows["before"].astype("float64"),
         "cost_now": rows["now"].astype("float64"),
-        "cost_movement": rows["amount"].astype("float64").where(rows["cause"].ne(FIRST)),
+        "cost_movement": rows["amount"].astype("float64").where(~rows["cause"].isin([FIRST, NOT_RETURNED, RETURNED])),
+        "cost_last_known": rows["last_known"].astype("float64"),
         "costs_known": rows["now"].notna().astype("int64"),
     }
     indexed = _indexed(rows, columns=columns)

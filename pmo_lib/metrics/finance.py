@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.metrics.accounts import SHOWN
-from pmo_lib.metrics.bridge import FIRST
+from pmo_lib.metrics.bridge import CAUSES, FIRST
 from pmo_lib.metrics.money import minor_units
-from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, PUBLISHED, REBASED, WITHDRAWN
-from pmo_lib.theme import counted
+from pmo_lib.metrics.movement import LEFT, MOVED_IN, MOVED_OUT, NEVER, UNCHANGED
+from pmo_lib.theme import counted, month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pmo_lib.metrics.cost import Lives, Years
+    from pmo_lib.metrics.outlook import Year
 
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 RUN_OF_YEARS = 4
 NO_FINANCE = "no finance returned for this year"
 REASON_OF = {
-    "plan": "plan_reason", "budget": "plan_reason", "outlook": "outlook_reason", "variance": "variance_reason",
+    "plan": "plan_reason", "budget": "budget_reason", "outlook": "outlook_reason", "variance": "variance_reason",
     "previous_outlook": "previous_reason", "movement": "previous_reason", "accruals": "none_reason",
-    "commitments": "none_reason",
+    "commitments": "none_reason", "transfers": "transfers_reason", "recharges": "recharges_reason",
+    "adjustments": "adjustments_reason",
 }  # fmt: skip
 # In the order of the tiles.
 LABELS = {
@@ -32,36 +36,42 @@ LABELS = {
     "in_year_variance_share": "Outlook against plan",
     "whole_life_cost": "Whole-life cost",
     "plan": "Plan of the year",
+    "whole_life_cost_before": "Whole-life cost in the last report",
+    "whole_life_re_based": "Re-based, like for like",
+    "whole_life_cost_last_known": "Not returned, last known",
 }
+LASTING = ("whole_life_cost", "whole_life_cost_before", "whole_life_re_based", "whole_life_cost_last_known")
 OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
 
 
-def headline(
-    levels: pd.DataFrame,
-    *,
-    rates: pd.DataFrame,
-    in_year: pd.DataFrame,
-    underspends: pd.DataFrame,
-    whole_life: pd.DataFrame,
-) -> pd.DataFrame:
-    """Return the published figures, the most telling first.
+def published(year: Year, *, years: Years, lives: Lives) -> dict[str, pd.DataFrame]:
+    """Return the tables that a roll-up reads; the arguments are those of :func:`headline`."""
+    return {
+        "whole_life_cost": lives.rows, "in_year": years.this_year, "underspend": years.under,
+        "disclosure": lives.disclosure, "levels": year.levels,
+    }  # fmt: skip
+
+
+def headline(year: Year, *, years: Years, lives: Lives) -> pd.DataFrame:
+    """Return the published figures, the most telling first: sums of the published tables' columns.
 
     Parameters
     ----------
-    levels, rates
-        Results of :mod:`pmo_lib.metrics.outlook`.
-    in_year, whole_life
-        Results of :mod:`pmo_lib.metrics.cost`; sums of these tables' columns.
-    underspends
-        Of all years; those of ``in_year``'s fiscal year are counted.
+    year
+        This fiscal year.
+    years
+        Spending against plan; of the large underspends those of this fiscal year are counted.
+    lives
+        Whole-life costs.
 
     Returns
     -------
     DataFrame
         ``name, value, unit, reason, label, movement``; a null value has a reason.
     """
-    this_year = underspends[underspends["year"].isin(in_year["year"])]
+    levels, rates, in_year, whole_life = year.levels, year.rates, years.this_year, lives.rows
+    this_year = years.under[years.under["year"].isin(in_year["year"])]
     rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(this_year)]
     named = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table = pd.concat([named, rates[named.columns]], ignore_index=True) if len(rates) else named
@@ -71,7 +81,14 @@ def headline(
 def opening(levels: pd.DataFrame) -> pd.DataFrame:
     """Return the figures of the year that open the page, in the form of :func:`headline`."""
     named = pd.DataFrame(_outlook(levels), columns=["name", "value", "unit", "reason"]).query("name in @OPENING")
+    named = named if len(levels) else named[named["name"].eq("outlook")]
     return _labelled(named, notes=_year_notes(levels))
+
+
+def lasting(whole_life: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures of whole-life cost that open its section, in the form of :func:`headline`."""
+    named = pd.DataFrame(_whole_life(whole_life), columns=["name", "value", "unit", "reason"]).query("name in @LASTING")
+    return _labelled(named, notes=_life_notes(whole_life))
 
 
 def _labelled(named: pd.DataFrame, *, notes: Mapping[str, str]) -> pd.DataFrame:
@@ -104,7 +121,11 @@ def _whole_life(rows: pd.DataFrame) -> Iterator[Row]:
     first = rows.empty or rows["cause"].eq(FIRST).all()
     before = None if first or rows["before"].isna().all() else _sum(rows["before"])
     yield "whole_life_cost_before", before, currency, "no report before, or no figure in it"
-    for cause in (LEFT, MOVED_OUT, WITHDRAWN, REBASED, PUBLISHED, MOVED_IN, JOINED):
+    silent = rows["last_known"].notna()
+    told = _sum(rows["last_known"]) if silent.any() else None
+    yield "whole_life_cost_last_known", told, currency, "nothing that was known before was left out"
+    yield "projects_with_last_known_cost", int(silent.sum()), "projects", ""
+    for cause in (cause for cause in CAUSES if cause not in (UNCHANGED, NEVER)):
         moved = cause in (MOVED_IN, MOVED_OUT)
         amounts = (
             rows.loc[rows["cause"].eq(cause), "moved_amount"]
@@ -140,13 +161,21 @@ def _underspends(rows: pd.DataFrame) -> Iterator[Row]:
 def _notes(levels: pd.DataFrame, *, in_year: pd.DataFrame, whole_life: pd.DataFrame) -> dict[str, str]:
     """Say under a tile how many projects are behind its figure."""
     paired = int(in_year["paired"].sum())
-    costed = int(whole_life["now"].notna().sum())
-    here = int((~whole_life["cause"].isin([LEFT, MOVED_OUT])).sum())
-    notes = {
-        "whole_life_cost": f"{costed} of {counted(here, noun='project')} with a figure",
+    notes = _life_notes(whole_life) | {
         "in_year_variance_share": f"{paired} of {counted(len(in_year), noun='project')} with both",
     }
     return notes | _year_notes(levels)
+
+
+def _life_notes(whole_life: pd.DataFrame) -> dict[str, str]:
+    costed = int(whole_life["now"].notna().sum())
+    here = int((~whole_life["cause"].isin([LEFT, MOVED_OUT])).sum())
+    silent = whole_life[whole_life["last_known"].notna()]
+    latest = f", latest {month(str(silent['last_known_period'].max()))}" if len(silent) else ""
+    return {
+        "whole_life_cost": f"{costed} of {counted(here, noun='project')} with a figure",
+        "whole_life_cost_last_known": f"{counted(len(silent), noun='project')} in no total{latest}",
+    }
 
 
 def _sum(amounts: pd.Series) -> float:

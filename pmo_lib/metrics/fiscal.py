@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pmo_lib.metrics.money import converted, rates_used
 from pmo_lib.metrics.movement import Between, since_last_report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
-    from pmo_lib.parameters.models import Organisation
+    from pmo_lib.parameters.models import Organisation, Rate
 
 MONTHS_OF_YEAR = 12
+WEEKS = (4, 4, 5) * 4
 
 
 @dataclass(frozen=True, order=True)
@@ -55,6 +59,22 @@ class View:
     period: str
     since: str | None
     start_month: int
+    currency: str = ""
+    rates: Mapping[str, Rate] = field(default_factory=dict, hash=False)
+    reorganised: frozenset[str] = frozenset()
+
+    def after(self, lineage: pd.DataFrame) -> View:
+        """Return the view that knows which projects were renamed, split or merged: under new ids they did not join."""
+        rows = lineage[lineage["project_id"].isna() & lineage["kind"].isin(["renamed", "split", "merged"])]
+        return replace(self, reorganised=frozenset(rows["from_id"]) | frozenset(rows["to_id"]))
+
+    def converted(self, rows: pd.DataFrame, *, columns: Sequence[str]) -> pd.DataFrame:
+        """Return rows in the organisation's currency; the rate of a currency is the same for every report."""
+        return converted(rows, columns=columns, rates=self.rates, currency=self.currency)
+
+    def rates_used(self, rows: pd.DataFrame) -> str:
+        """Say at which rates amounts of these rows are converted; ``""`` where none is."""
+        return rates_used(rows, rates=self.rates, currency=self.currency)
 
     @property
     def year(self) -> FiscalYear:
@@ -72,8 +92,14 @@ def view_of(projects_history: pd.DataFrame, *, portfolio_id: str, period: str, s
 
     See :func:`pmo_lib.metrics.movement.since_last_report`: a missing return is skipped, and never read as a fall.
     """
-    between = since_last_report(projects_history, portfolio_id=portfolio_id, period=period)
-    return View(portfolio_id, period, between.since, settings.fiscal_year_start_month)
+    since = since_last_report(projects_history, portfolio_id=portfolio_id, period=period).since
+    start, currency, rates = settings.fiscal_year_start_month, settings.currency, settings.rates
+    return View(portfolio_id, period, since, start, currency, rates)
+
+
+def months_of_period(number: int) -> float:
+    """Return how many months a period of a 4-4-5 calendar is worth: four weeks of 52 are 12 · 4 / 52 months."""
+    return MONTHS_OF_YEAR * WEEKS[number - 1] / sum(WEEKS)
 
 
 def numbers_of_year(periods: pd.Series, *, ends: pd.Series) -> pd.Series:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.contracts.tables import RATINGS
-from pmo_lib.metrics.facts import FINANCE, HEALTH, RISK, raters, rating_column
+from pmo_lib.metrics.facts import FINANCE, HEALTH, RISK, exact_sum, raters, rating_column
 from pmo_lib.metrics.hierarchy import WITHOUT
 from pmo_lib.metrics.portfolio import COMPLETE, ENDED
 from pmo_lib.theme import counted, money, month
@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 NO_COST, NO_YEAR, NO_REGISTER = "no project has a single figure", "no plan with an outlook", "no risk register returned"
+NONE_SILENT = "nothing that was known before was left out"
 NO_REPORT, NO_BEFORE = "no report of it is published", "there is no earlier report to compare with"
 LABELS = {
     "portfolios_complete": "Portfolios with every report",
     "whole_life_cost": "Whole-life cost",
     "in_year_variance_share": "In-year outlook against plan",
+    "whole_life_cost_last_known": "Not returned: last known cost, in no total",
     "risks_open": "Open risks",
 }
+NAMED = 2
 # Figure name, column of the hierarchy, unit ("" is the currency), why it may be null.
 TREE_FIGURES = (
     ("whole_life_cost_before", "cost_before", "", NO_BEFORE),
     ("whole_life_cost_movement", "cost_movement", "", NO_BEFORE),
     ("whole_life_costs_known", "costs_known", "projects", NO_COST),
+    ("whole_life_cost_last_known", "cost_last_known", "", NONE_SILENT),
     ("in_year_plan", "plan", "", NO_YEAR),
     ("in_year_outlook", "outlook", "", NO_YEAR),
     ("in_year_variance", "variance", "", NO_YEAR),
@@ -49,7 +53,7 @@ def key_figures(tree: pd.DataFrame, *, covered: pd.DataFrame, since: str | None)
     Parameters
     ----------
     tree, covered
-        Results of :func:`pmo_lib.metrics.hierarchy.rollup` and :func:`pmo_lib.metrics.portfolio.coverage`.
+        Results of :func:`pmo_lib.metrics.hierarchy.rollup` and :func:`pmo_lib.metrics.standing.with_returns`.
     since
         The period before, if there is one.
 
@@ -67,6 +71,7 @@ def key_figures(tree: pd.DataFrame, *, covered: pd.DataFrame, since: str | None)
             "projects", value=top["projects"], unit="projects", reason=NO_REPORT, movement=_lacking(top, report=HEALTH)
         ),
         *_money_figures(top, since=since),
+        *(figure for figure in _last_known_figures(covered, currency=str(top["currency"])) if figure["value"]),
         *_red_figures(tree),
         _figure("risks_open", value=top["risks_open"], unit="risks", reason=NO_REGISTER, movement=risks),
     ]
@@ -96,12 +101,15 @@ def headline(
         *_bridge_figures(tables["cost_bridge"]),
         *_rater_figures(tables["ratings"], period=period),
         *_finish_figures(tables["finishes"]),
+        *_slip_figures(tables["stage_slips"]),
+        *_client_figures(tables["clients"], unit=str(tree.iloc[0]["currency"])),
         *_year_figures(tables["under_for_years"], underspends=tables["underspends"]),
         *_disclosure_figures(tables["disclosure"], moves=tables["moves"], period=period),
     ]
     key = key_figures(tree, covered=covered, since=since)
-    table = pd.concat([key, pd.DataFrame(rows, columns=FIGURE_COLUMNS)], ignore_index=True)
-    return table[FIGURE_COLUMNS[:4]]
+    known = list(_last_known_figures(covered, currency=str(tree.iloc[0]["currency"])))
+    table = pd.concat([key, pd.DataFrame([*known, *rows], columns=FIGURE_COLUMNS)], ignore_index=True)
+    return table.drop_duplicates("name", ignore_index=True)[FIGURE_COLUMNS[:4]]
 
 
 def _figure(name: str, *, value: Any, unit: str, reason: str = NO_REPORT, movement: str = "") -> Figure:
@@ -129,7 +137,9 @@ def _money_figures(top: pd.Series, *, since: str | None) -> Iterator[Figure]:
     moved = "" if since is None or pd.isna(top["cost_movement"]) or pd.isna(top["cost_before"]) else (
         f"{money(top['cost_movement'], currency=unit, signed=True)} since {month(since)}"
     )  # fmt: skip
-    words = ", ".join(part for part in (moved, lacking) if part)
+    silent = top["cost_last_known"]
+    told = "" if pd.isna(silent) else f"beside it {money(silent, currency=unit)} last known, not returned now"
+    words = ", ".join(part for part in (moved, told, lacking) if part)
     yield _figure("whole_life_cost", value=top["cost_now"], unit=unit, reason=NO_COST, movement=words)
     plan = top["plan"]
     share = None if pd.isna(plan) or plan == 0 else top["variance"] / plan
@@ -137,6 +147,17 @@ def _money_figures(top: pd.Series, *, since: str | None) -> Iterator[Figure]:
     words = f"{way} plan, n = {_count(top['in_year_known'])}"
     words = f"{words}, {lacking}" if lacking else words
     yield _figure("in_year_variance_share", value=share, unit="share", reason=NO_YEAR, movement=words)
+
+
+def _last_known_figures(covered: pd.DataFrame, *, currency: str) -> Iterator[Figure]:
+    """Yield what is last known of the portfolios that returned nothing usable: it is in no total."""
+    silent = covered[~covered["usable"].astype("bool") & covered["state"].ne(ENDED)]
+    costs = silent[silent["last_cost"].notna()]
+    names = [f"{row['name']}, {month(row['last_period'])}" for row in costs.to_dict("records")]
+    words = "; ".join(names) if len(names) <= NAMED else f"of {len(names)} portfolios"
+    value = exact_sum(costs["last_cost"]) if len(costs) else None
+    why = "every portfolio returned" if silent.empty else "no whole-life cost is known of those that did not return"
+    yield _figure("whole_life_cost_last_known", value=value, unit=currency or "money", reason=why, movement=words)
 
 
 def _red_figures(tree: pd.DataFrame) -> Iterator[Figure]:
@@ -187,6 +208,23 @@ def _finish_figures(finishes: pd.DataFrame) -> Iterator[Figure]:
     yield _figure("finishes_later", value=len(later), unit="projects")
     median = later.median() if len(later) else None
     yield _figure("finish_later_median_days", value=median, unit="days", reason="no finish date moved later")
+
+
+def _slip_figures(slips: pd.DataFrame) -> Iterator[Figure]:
+    """Yield the percentiles of each class of the organisation's own projects."""
+    for row in slips.to_dict("records"):
+        stem = f"slip_{_stem(str(row['first_stage']))}"
+        yield _figure(f"{stem}_projects", value=row["followed"], unit="projects")
+        for name in ("p50_days", "p80_days"):
+            yield _figure(f"{stem}_{name}", value=row[name], unit="days", reason="no project can be followed yet")
+
+
+def _client_figures(clients: pd.DataFrame, *, unit: str) -> Iterator[Figure]:
+    if len(clients):
+        yield _figure("projects_with_cost", value=clients["costed"].sum(), unit="projects")
+        yield _figure("projects_with_cost_for_others", value=clients["costed_for_others"].sum(), unit="projects")
+        amount = clients["cost_for_others"].sum(min_count=1)
+        yield _figure("whole_life_cost_for_others", value=amount, unit=unit, reason=NO_COST)
 
 
 def _year_figures(under: pd.DataFrame, *, underspends: pd.DataFrame) -> Iterator[Figure]:

@@ -38,9 +38,11 @@ TOLD_FIRST = (
     "projects_left",
 )  # fmt: skip
 FIRST_REPORT = "there is no earlier report to compare with"
+NO_RATING, NO_DATES = "nobody rated a project", "no project has a finish date in both reports"
 FINISH_RULE = "date now − date before, in calendar days; positive is later"
 SLIP_RULE = "finish − baseline finish, above this"
 COST_RULE = "cost ÷ baseline cost − 1, above this"
+LATE_RULE = "any dated status row came in more than this many days after the status date"
 AHEAD_RULE = "not yet met and forecast within this many days of the status date"
 RULES = (
     (
@@ -156,13 +158,18 @@ def headline(
     places = _tally(members["movement"], of=MEMBERSHIP, prefix="projects")
     dated = finishes["moved_days"].dropna().astype("float64")
     late = dated[dated > 0]
+    unrated = bool(rated["rating"].isna().all() and rated["rating_before"].isna().all())
+    undated = FIRST_REPORT if between.since is None else NO_DATES
     dates = {"finishes_later": len(late), "finishes_earlier": int(dated.lt(0).sum()), "finishes_compared": len(dated)}
     asked = {"decisions_open": len(sought), "decisions_overdue": int(sought["days_left"].lt(0).sum())}
     rows = [
         ("projects", between.now(projects)["project_id"].nunique(), "projects", None),
         *_unless(between.now(decisions).empty, why="no decisions were returned", figures=asked, unit="decisions"),
-        *_unless(between.since is None, why=FIRST_REPORT, figures=moved, unit="ratings"),
-        *_unless(between.since is None, why=FIRST_REPORT, figures=dates | places, unit="projects"),
+        *_unless(
+            between.since is None or unrated, why=NO_RATING if unrated else FIRST_REPORT, figures=moved, unit="ratings"
+        ),
+        *_unless(between.since is None or dated.empty, why=undated, figures=dates, unit="projects"),
+        *_unless(between.since is None, why=FIRST_REPORT, figures=places, unit="projects"),
         ("finish_later_median_days", late.median() if len(late) else None, "days", "no finish date moved later"),
         *_rater_figures(rated),
     ]
@@ -204,6 +211,7 @@ def rules(settings: Organisation) -> pd.DataFrame:
         ),
         ("Breach before a re-baseline: slip", f"{limits.slip_red_days} days", SLIP_RULE, "thresholds.slip_red_days"),
         ("Breach before a re-baseline: cost", share(limits.cost_red), COST_RULE, "thresholds.cost_red"),
+        ("Return late", f"{limits.submission_due_days} days", LATE_RULE, "thresholds.submission_due_days"),
         ("Milestones ahead", f"{limits.milestone_horizon_days} days", AHEAD_RULE, "thresholds.milestone_horizon_days"),
     ]
     return pd.DataFrame(rows, columns=["rule", "value", "formula", "source"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -10,6 +10,7 @@ from pmo_lib.errors import ReportError
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS
 from pmo_lib.metrics.facts import MEASURE_NAMES, MONEY, OWN, OWN_BUDGET, RATED, in_form, one_currency, unit_names
 from pmo_lib.metrics.money import major_units, minor_units
+from pmo_lib.theme import month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,7 +149,7 @@ def _ratings_by_unit(tree: pd.DataFrame) -> pd.DataFrame:
     columns = [column for column in tree.columns if column.startswith(RATED)]
     long = tree[["node_id", "level", *columns]].melt(["node_id", "level"], var_name="rated", value_name="projects")
     long = long[long["projects"].fillna(0).gt(0)]
-    parts = long["rated"].astype("str").str.removeprefix(RATED).str.rpartition(":")
+    parts = long["rated"].astype("str").str.removeprefix(RATED).str.rpartition(":").reindex(columns=[0, 1, 2])
     table = long.assign(assessor_role=parts[0], rating=parts[2])
     return table[["node_id", "level", "assessor_role", "rating", "projects"]].reset_index(drop=True)
 
@@ -190,9 +191,11 @@ def clients(facts: pd.DataFrame, *, portfolios: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per unit: ``unit_id, name, delivers, serves, cost_delivered, cost_served, costs_known_served,
-        currency``; a project without a client serves the portfolio that delivers it. Both columns have the same total.
-        Empty where no project names a client.
+        One row per unit: ``unit_id, name, delivers, serves, cost_delivered, cost_served, costed, costed_for_others,
+        cost_for_others, delivered_by, currency``; a project without a client serves the portfolio that delivers it.
+        Both hierarchies have the same total. ``costed`` of the projects that it delivers have a cost above 0, and
+        ``costed_for_others`` of these serve another unit; ``delivered_by`` names who delivers what serves it, with the
+        number of projects. Empty where no project names a client.
     """
     ours = facts[facts["standing"].eq("here")]
     client = ours["client_id"].fillna(ours["portfolio_id"]).astype("str")
@@ -200,14 +203,28 @@ def clients(facts: pd.DataFrame, *, portfolios: pd.DataFrame) -> pd.DataFrame:
         {
             **_counted_by(ours, by=ours["portfolio_id"], names=("delivers", "cost_delivered")),
             **_counted_by(ours, by=client, names=("serves", "cost_served")),
+            **_for_others(ours, client=client),
         }
     )
-    table[["delivers", "serves"]] = table[["delivers", "serves"]].fillna(0).astype("int64")
+    counts = ["delivers", "serves", "costed", "costed_for_others"]
+    table[counts] = table[counts].fillna(0).astype("int64")
     table = table.rename_axis("unit_id").sort_index().reset_index().assign(currency=one_currency(facts))
     table.insert(1, "name", table["unit_id"].map(unit_names(portfolios)).fillna(table["unit_id"]))
     named = ours["client_id"].notna().any()
     ordered = table.sort_values(["serves", "delivers"], ascending=False, kind="stable").reset_index(drop=True)
     return ordered if named else ordered.iloc[:0]
+
+
+def _for_others(facts: pd.DataFrame, *, client: pd.Series) -> dict[str, pd.Series]:
+    """Return what each portfolio delivers for other units, and who delivers what serves each unit."""
+    costed = facts[facts["cost_now"].gt(0)]
+    others = costed[client.reindex(costed.index).ne(costed["portfolio_id"])]
+    by = facts.groupby([client.rename("client"), "portfolio_id"]).size().rename("projects").reset_index()
+    by = by.sort_values(["client", "projects", "portfolio_id"], ascending=[True, False, True], kind="stable")
+    by["words"] = by["portfolio_id"] + " " + by["projects"].astype("str")
+    counted = _counted_by(others, by=others["portfolio_id"], names=("costed_for_others", "cost_for_others"))
+    deliverers = by.groupby("client")["words"].agg(", ".join)
+    return {"costed": costed.groupby("portfolio_id").size(), **counted, "delivered_by": deliverers}
 
 
 def _counted_by(facts: pd.DataFrame, *, by: pd.Series, names: tuple[str, str]) -> dict[str, pd.Series]:
@@ -323,12 +340,17 @@ def _marks(units: pd.DataFrame, *, batch: pd.DataFrame) -> pd.DataFrame:
     for portfolio, report in zip(lacking["portfolio_id"], lacking["report"], strict=True):
         for unit in paths.get(portfolio, ()):
             marks.setdefault((unit, report), []).append(portfolio)
-    states = {(row["portfolio_id"], row["report"]): f"report {row['status']}" for row in lacking.to_dict("records")}
+    states = {(row["portfolio_id"], row["report"]): _why_not(row) for row in lacking.to_dict("records")}
     columns: dict[str, list[str]] = {"unit_id": units["unit_id"].tolist()}
     for report in reports:
         columns[WITHOUT + report] = [", ".join(marks.get((unit, report), ())) for unit in units["unit_id"]]
         columns[REASON + report] = [states.get((unit, report), "") for unit in units["unit_id"]]
     return pd.DataFrame(columns)
+
+
+def _why_not(row: Mapping[Any, Any]) -> str:
+    known = row.get("as_of")
+    return f"report {row['status']}" + (f", last known {month(known)}" if isinstance(known, str) else "")
 
 
 def _in_reading_order(nodes: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,9 @@
 
 Terms as in usual management accounting: plan (approved, frozen), budget (plan and approved changes), actual (posted),
 accrual (received, not invoiced; reverses in the next month), commitment (ordered, not received), forecast (what the
-months to come will cost).
+months to come will cost), transfer (budget moved to this unit from its counterparty), recharge (cost charged to this
+unit by its counterparty), prior-year adjustment (posted in this year, of an earlier one). Transfers and recharges have
+two sides, so they net to zero where both are below. Period 13 adjusts the year after its last month and counts in it.
 
 A unit is a project, or what a programme (or the portfolio) spends itself, in one return: ``return_month, portfolio_id,
 own_of, project_id``, where ``project_id`` is ``""`` for a unit's own money and ``own_of`` then names its programme.
@@ -24,15 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 UNIT = ["return_month", "portfolio_id", "own_of", "project_id"]
-PARTS = ("plan", "budget", "ytd_plan", "ytd_actual", "accruals", "commitments", "remaining_forecast", "year_forecast")
-COSTS = ("ytd_actual", "accruals", "remaining_forecast", "year_forecast")
+INTERNAL = ("adjustments", "recharges")
+MONTHLY = ("ytd_actual", "accruals", "remaining_forecast", *INTERNAL)
+COSTS = (*MONTHLY, "year_forecast")
+PARTS = ("plan", "budget", "ytd_plan", "commitments", "transfers", *COSTS)
 FACTS = ["year_end", "currency", "closed", "due", "ahead", "source_ref"]
-LEDGER_COLUMNS = ["unit", *UNIT, "part", "number", "minor", "reason", *FACTS]
+LEDGER_COLUMNS = ["unit", *UNIT, "part", "number", "minor", "reason", "cost_type", "period_kind", *FACTS]
 OUTLOOK_COLUMNS = [
     "unit", *UNIT, "plan", "budget", "budget_basis", "outlook", "basis", "year_end", "currency", "closed", "due",
-    "plan_reason", "outlook_reason", "source_ref",
+    "plan_reason", "budget_reason", "outlook_reason", "source_ref",
 ]  # fmt: skip
 FINENESS = {"month": 0, "4-4-5": 1, "year": 2}
+PERIOD_13 = "period 13"
 
 NO_PLAN = "no plan returned"
 NO_FORECAST = "no forecast returned"
@@ -63,6 +68,7 @@ def ledger(finance_history: pd.DataFrame, *, states: pd.DataFrame, returns: Mapp
             number                            int64 month of the year, 0 for a figure of the whole year
             minor                             Int64 amount in whole minor units, null if the cell has no plain value
             reason                            str   why it is null
+            cost_type period_kind             str   as returned; "" where no type is stated
             year_end currency                 str
             closed                            int64 last month with an actual in this portfolio's return; 0 if none
             due                               int64 months of the year up to the return
@@ -98,8 +104,8 @@ def unit_parts(book: pd.DataFrame) -> pd.DataFrame:
 def unit_outlooks(book: pd.DataFrame, *, ended: pd.Series) -> pd.DataFrame:
     """Return plan, budget and outlook of each unit.
 
-    Outlook = Σ actual to the last closed month m + accrual at m + Σ forecast of m+1 … 12; where a unit has figures of
-    the year only, its forecast of the year.
+    Outlook = Σ actual to the last closed month m + accrual at m + Σ forecast of m+1 … 12; where a unit has a forecast
+    of the year only, that. Recharges and prior-year adjustments are added to it, transfers to the budget.
 
     Parameters
     ----------
@@ -113,7 +119,7 @@ def unit_outlooks(book: pd.DataFrame, *, ended: pd.Series) -> pd.DataFrame:
     DataFrame
         :data:`OUTLOOK_COLUMNS`, one row per unit, in order; money in whole minor units (Int64); ``source_ref`` of its
         first row. ``budget_basis`` is budget, or plan where no budget was returned and the plan stands in its place;
-        ``basis`` is monthly or annual.
+        ``basis`` is annual where the outlook is a forecast of the year.
     """
     parts = unit_parts(book).set_index(["unit", "part"])
     wide = parts["minor"].unstack().reindex(columns=list(PARTS)).astype("Int64")
@@ -122,15 +128,20 @@ def unit_outlooks(book: pd.DataFrame, *, ended: pd.Series) -> pd.DataFrame:
     units = book.drop_duplicates("unit").set_index("unit")[[*UNIT, *FACTS]].join(wide)
     by_month = book["number"].gt(0).groupby(book["unit"]).any()
     annual = has["year_forecast"]
-    monthly = units[["ytd_actual", "accruals", "remaining_forecast"]].sum(axis="columns").astype("Int64")
+    monthly = units[list(MONTHLY)].sum(axis="columns").astype("Int64")
+    yearly = units["year_forecast"] + units[list(INTERNAL)].sum(axis="columns").astype("Int64")
+    own = units["budget"].where(has["budget"], units["plan"])
+    only_moved = has["transfers"] & ~has["budget"] & ~has["plan"]
+    moved = units["transfers"].where(has["transfers"], 0)
     silence = _outlook_reasons(units, why=why, has=has, ended=ended)
     words = pd.Series("", index=units.index, dtype="str")
     units = units.assign(
-        budget=units["budget"].where(has["budget"], units["plan"]),
+        budget=own.mask(only_moved, 0) + moved,
         budget_basis=(words + "budget").where(has["budget"], "plan"),
-        outlook=units["year_forecast"].where(annual, monthly).mask(silence.ne("")),
+        outlook=yearly.where(annual, monthly).mask(silence.ne("")),
         basis=(words + "monthly").where(by_month & ~annual, "annual"),
         plan_reason=why["plan"].where(has["plan"], NO_PLAN),
+        budget_reason=_budget_reasons(why, has=has),
         outlook_reason=silence,
     )
     return units.reset_index()[OUTLOOK_COLUMNS]
@@ -146,7 +157,7 @@ def _rows_of_year(finance_history: pd.DataFrame, *, states: pd.DataFrame, return
         **texts,
         own_of=rows["programme_id"].where(own).fillna("").astype("str"),
         year_end=ends,
-        number=numbers.where(rows["period_kind"].ne("year"), 0),
+        number=numbers.mask(rows["period_kind"].eq(PERIOD_13), MONTHS_OF_YEAR).mask(rows["period_kind"].eq("year"), 0),
         due=rows["return_month"].map({m: _due(m, end=end) for m, end in returns.items()}).astype("int64"),
         minor=minor_units(rows["amount"]),
     )
@@ -171,14 +182,18 @@ def _amount_reasons(rows: pd.DataFrame, *, states: pd.DataFrame) -> pd.Series:
 
 
 def _finest(rows: pd.DataFrame) -> pd.DataFrame:
-    """Drop what is stated again in coarser periods: by cost type, and totals without a type beside any finer figure."""
+    """Drop what is stated again in coarser periods: by cost type, and totals without a type beside any finer figure.
+
+    A period 13 comes on top of other periods of the year, and is held by a figure of the whole year.
+    """
     if rows["period_kind"].nunique() <= 1:
         return rows
-    rank = rows["period_kind"].map(FINENESS).astype("int64")
+    rank = rows["period_kind"].map(FINENESS).astype("float64")
     ranked = rows.assign(rank=rank)
     alike = ranked.groupby(["unit", "measure", "cost_type"])["rank"].transform("min")
     any_type = ranked.groupby(["unit", "measure"])["rank"].transform("min")
-    return rows[rank.eq(alike.where(rows["cost_type"].ne(""), any_type))]
+    finest = alike.where(rows["cost_type"].ne(""), any_type)
+    return rows[rank.eq(finest) | (rank.isna() & ~finest.ge(FINENESS["year"]))]
 
 
 def _latest_versions(rows: pd.DataFrame) -> pd.DataFrame:
@@ -243,9 +258,19 @@ MASKS: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "ytd_actual": _is("actual", when=_done),
     "accruals": _is("accrual", when=lambda rows: _last(rows) & ~rows["holds_accruals"]),
     "commitments": _is("commitment", when=_last),
+    "transfers": _is("transfer", when=_any),
+    "adjustments": _is("prior-year adjustment", when=_any),
+    "recharges": _is("recharge", when=_any),
     "remaining_forecast": _is("forecast", when=lambda rows: rows["number"].gt(rows["closed"])),
     "year_forecast": _year_forecasts,
 }
+
+
+def _budget_reasons(why: pd.DataFrame, *, has: pd.DataFrame) -> pd.Series:
+    stated = why["budget"].where(has["budget"], why["plan"])
+    stated = stated.mask(~has["budget"] & ~has["plan"] & ~has["transfers"], NO_PLAN).fillna("")
+    moved = why["transfers"].fillna("")
+    return stated.mask(stated.eq("") & moved.ne(""), "transfers: " + moved)
 
 
 def _outlook_reasons(units: pd.DataFrame, *, why: pd.DataFrame, has: pd.DataFrame, ended: pd.Series) -> pd.Series:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from pmo_lib.errors import ReportError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping, Sequence
+
+    from pmo_lib.parameters.models import Rate
 
 NOT_STATED = "not stated"
 
@@ -23,6 +27,38 @@ def minor_units(amounts: pd.Series) -> pd.Series:
 def major_units(units: pd.Series) -> pd.Series:
     """Return whole minor units as ``float64`` amounts again."""
     return units.astype("Float64").astype("float64") / 100
+
+
+def converted(rows: pd.DataFrame, *, columns: Sequence[str], rates: Mapping[str, Rate], currency: str) -> pd.DataFrame:
+    """Return rows with the amounts that are in a currency with a stated rate turned into ``currency``.
+
+    Each amount is rounded to the minor unit once, by itself, so that sums over any level stay exact. An amount in a
+    currency without a rate is left as it is: :func:`one_base` refuses to add it.
+
+    Parameters
+    ----------
+    rows
+        Rows with a column ``currency``.
+    columns
+        The columns of money.
+    rates
+        By currency: units of ``currency`` for one unit, with day and source.
+    """
+    foreign = rows["currency"].isin([code for code in rates if code != currency])
+    if not foreign.any():
+        return rows
+    per_unit = rows["currency"].map({code: rate.per_unit for code, rate in rates.items()}).where(foreign, 1.0)
+    money = {name: rows[name].where(~foreign, (rows[name] * per_unit).round(2)) for name in columns}
+    return rows.assign(**money, currency=rows["currency"].mask(foreign, currency))
+
+
+def rates_used(rows: pd.DataFrame, *, rates: Mapping[str, Rate], currency: str) -> str:
+    """Say at which rates amounts of these rows are converted; ``""`` where none is."""
+    found = sorted({str(code) for code in rows["currency"].dropna().unique()} & {*rates} - {currency})
+    return "; ".join(
+        f"1 {code} = {rates[code].per_unit:g} {currency} ({rates[code].source}, {rates[code].on.isoformat()})"
+        for code in found
+    )
 
 
 def one_base(rows: pd.DataFrame, *, column: str, what: str) -> str:

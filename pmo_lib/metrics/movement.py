@@ -22,7 +22,8 @@ MOVEMENTS = (STAYED, JOINED, LEFT, MOVED_IN, MOVED_OUT)
 UNCHANGED, REBASED, WITHDRAWN, PUBLISHED, NEVER = (
     "unchanged", "re-based", "withheld or range", "newly published", "never published",
 )  # fmt: skip
-NOT_SET = "not set"
+# What was not returned, and what is again: neither is a fall or a rise.
+NOT_SET, NOT_RETURNED, RETURNED = "not set", "not returned", "returned again"
 
 
 @dataclass(frozen=True)

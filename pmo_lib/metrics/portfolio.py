@@ -26,7 +26,7 @@ from pmo_lib.metrics.facts import (
     unit_names,
 )
 from pmo_lib.metrics.money import major_units, minor_units
-from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT
+from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT, NOT_RETURNED, RETURNED
 from pmo_lib.metrics.ratings import RATING_KINDS
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 REPORT = "report:"
 YEAR_COLUMNS = ["projects", "in_year_known", "plan", "outlook", "variance", "variance_share", "currency"]
 PORTFOLIOS = ("portfolio", "sub_portfolio")
+LAST_KNOWN = "last known"
 COMPLETE, INCOMPLETE, NOTHING, ENDED = "complete", "incomplete", "nothing published", "no longer returns"
 YEARS_RUNNING = 4
 COVERAGE_STATES = (NOTHING, INCOMPLETE, ENDED, COMPLETE)
@@ -93,10 +94,13 @@ def coverage(
     DataFrame
         One row per portfolio, those that lack something first: ``portfolio_id, name, state`` (nothing published,
         incomplete, no longer returns, complete), ``published, owed`` (numbers of reports), ``report:<name>`` (the
-        status of each), ``cause, last_period, last_cost, currency``. A portfolio of the period before that owes nothing
-        now is listed as ``no longer returns`` with what became of it.
+        status of each; last known where its page shows an earlier report), ``cause, last_period, last_cost, currency``.
+        A portfolio of the period before that owes nothing now stands as ``no longer returns`` with what became of it.
     """
-    wide = batch.pivot(index="portfolio_id", columns="report", values="status")[list(dict.fromkeys(batch["report"]))]
+    owed = in_form(batch, columns=["as_of"])
+    silent = owed["as_of"].notna() & owed["status"].ne("published")
+    owed = owed.assign(status=owed["status"].mask(silent, LAST_KNOWN))
+    wide = owed.pivot(index="portfolio_id", columns="report", values="status")[list(dict.fromkeys(batch["report"]))]
     published = (wide == "published").sum(axis="columns")
     names = unit_names(portfolios)
     table = wide.add_prefix(REPORT).assign(
@@ -202,7 +206,7 @@ def largest_movements(costs: pd.DataFrame, *, largest: int = 15) -> pd.DataFrame
     ----------
     costs
         The published table ``whole_life_cost`` of one period; a project that moved between portfolios counts once, with
-        what changed since it stood in the other one.
+        what changed since it stood in the other one; what was not returned has not moved.
 
     Returns
     -------
@@ -211,7 +215,8 @@ def largest_movements(costs: pd.DataFrame, *, largest: int = 15) -> pd.DataFrame
         currency``, the largest amount first.
     """
     rows = in_form(costs, columns=["portfolio_id", *BRIDGE_COLUMNS])
-    rows = rows[~rows["since_cause"].fillna("").isin(["", FIRST]) & rows["since_amount"].fillna(0.0).ne(0.0)]
+    still = ["", FIRST, NOT_RETURNED, RETURNED]
+    rows = rows[~rows["since_cause"].fillna("").isin(still) & rows["since_amount"].fillna(0.0).ne(0.0)]
     came = rows["cause"].eq(MOVED_IN)
     table = rows.assign(
         from_id=rows["other_portfolio_id"].where(came),
@@ -237,7 +242,7 @@ def rating_shares(ratings_history: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``period, assessor_role, rating_scale, rating, projects, rated, share``; ``share`` is of ``rated``, the ratings
         by that rater in that period. ``rating`` also takes ``withheld`` and ``not rated``, which have no share; a
-        project of which nobody said anything is in no row.
+        project of which nobody said anything is in no row. Empty where nobody ever gave or withheld a rating.
     """
     columns = ["period", "assessor_role", "rating_scale", "rating"]
     rows = in_form(ratings_history, columns=[*columns, "rating_reason"])
@@ -248,6 +253,7 @@ def rating_shares(ratings_history: pd.DataFrame) -> pd.DataFrame:
     known = table["rating"].isin(RATINGS)
     table["rated"] = table["projects"].where(known, 0).groupby([table[name] for name in columns[:3]]).transform("sum")
     table["share"] = (table["projects"] / table["rated"]).where(known)
+    table = table if table["rating"].ne("not rated").any() else table.iloc[:0]
     table["order"] = table["rating"].map({name: place for place, name in enumerate(RATING_KINDS)})
     return table.sort_values([*columns[:3], "order"], kind="stable").drop(columns="order").reset_index(drop=True)
 
@@ -259,13 +265,15 @@ def in_year_by_period(in_year_history: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``period, projects, in_year_known, plan, outlook, variance, variance_share, currency``; the sums are over the
-        projects that published both plan and outlook (``in_year_known``), so that like stands against like.
+        projects that published both plan and outlook (``in_year_known``), so that like stands against like; a period in
+        which none did is left out.
     """
     rows = in_form(in_year_history, columns=["period", "plan", "outlook", "currency"])
     both = rows["plan"].notna() & rows["outlook"].notna()
     table = [
         _year(str(period), rows=group, known=group[both.loc[group.index]])
         for period, group in rows.groupby("period", sort=True)
+        if both.loc[group.index].any()
     ]
     return pd.DataFrame(table, columns=["period", *YEAR_COLUMNS])
 
@@ -404,6 +412,7 @@ def _ended(portfolios: pd.DataFrame, *, known: pd.Index, lineage: pd.DataFrame) 
     """Return the portfolios of the period before that owe nothing now, with what became of them."""
     periods = sorted(set(portfolios["period"]))
     before = portfolios[portfolios["period"].eq(periods[-2] if len(periods) > 1 else "")]
+    before = before[before["hierarchy"].ne("client")]
     above = set(before["parent_id"].dropna())
     gone = [unit for unit in sorted(before["portfolio_id"]) if unit not in known and unit not in above]
     causes = [_became(unit, lineage=lineage) for unit in gone]

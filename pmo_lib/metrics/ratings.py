@@ -88,6 +88,14 @@ def comparisons(
     return pd.DataFrame(columns=list(RATING_COLUMNS)).astype(_rating_dtypes())
 
 
+def compared(
+    status: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, between: Between, year_ago: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return :func:`movers`, :func:`flows` and :func:`incomparable` of the :func:`comparisons`."""
+    rows = comparisons(status, projects=projects, states=states, between=between, year_ago=year_ago)
+    return movers(rows), flows(rows), incomparable(rows)
+
+
 def movers(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the ratings that got worse or better: latest comparison first, then worse first, by most steps."""
     moved = compared[compared["movement"].isin([BETTER, WORSE])]
@@ -96,8 +104,11 @@ def movers(compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def incomparable(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows where a rating has no like before it: rater or scale changed, or one side is silent."""
-    apart = compared[compared["movement"] == NOT_COMPARABLE]
+    """Return the rows where a rating has no like before it: rater or scale changed, or one side is silent.
+
+    Where nobody gave or withheld a rating in either report there is no rater, and nothing to compare.
+    """
+    apart = compared[(compared["movement"] == NOT_COMPARABLE) & _by_a_rater(compared)]
     return _sorted(apart, order={"since": False, "note": True, "name": True})
 
 
@@ -131,8 +142,10 @@ def side_by_side(rated: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per project in the order of :func:`ratings`: ``project_id, name``, for each rater ``<rater>: rating``,
-        ``<rater>: reason`` (why it is null), ``<rater>: before`` and ``<rater>: movement``; ``source_ref``.
+        ``<rater>: reason`` (why it is null), ``<rater>: before`` and ``<rater>: movement``; ``source_ref``. Empty where
+        nobody gave or withheld a rating, now or before.
     """
+    rated = rated if _by_a_rater(rated).any() else rated.iloc[:0]
     wide = rated[["project_id", "name", "source_ref"]].drop_duplicates("project_id").reset_index(drop=True)
     for role in sorted(rated["assessor_role"].dropna().unique()):
         own = rated[rated["assessor_role"] == role].set_index("project_id")
@@ -151,7 +164,8 @@ def counts(status: pd.DataFrame, *, states: pd.DataFrame, between: Between) -> p
     -------
     DataFrame
         ``period, assessor_role, rating_scale, rating, projects, rated, share``; ``rating`` also takes ``withheld`` and
-        ``not rated``, which have no share. ``share`` is of ``rated``: the ratings by that rater on that scale.
+        ``not rated``, which have no share. ``share`` is of ``rated``: the ratings by that rater on that scale. Empty
+        where nobody ever gave or withheld one.
     """
     status = status[list(STATUS_COLUMNS)]
     ours = status[(status["portfolio_id"] == between.portfolio_id) & (status["period"] <= between.period)]
@@ -164,6 +178,7 @@ def counts(status: pd.DataFrame, *, states: pd.DataFrame, between: Between) -> p
     table["rated"] = table["projects"].where(known, 0).groupby([table[name] for name in by]).transform("sum")
     table["share"] = (table["projects"] / table["rated"]).where(known)
     table["order"] = table["rating"].map({name: place for place, name in enumerate(RATING_KINDS)})
+    table = table if table["rating"].ne("not rated").any() else table.iloc[:0]
     return table.sort_values([*by, "order"], kind="stable").drop(columns="order").reset_index(drop=True)
 
 
@@ -207,6 +222,13 @@ def _other_rater(said: Mapping[str, Mapping[str, Any]], *, reason: str) -> str:
     if others:
         return f"another rater before: {', '.join(others)}"
     return f"before: {reason}" if reason else "not rated before"
+
+
+def _by_a_rater(rows: pd.DataFrame) -> pd.Series:
+    """Say of each row whether its rater gave or withheld any rating in these rows, or nobody is named in it."""
+    given = rows["rating"].notna() | rows["rating_before"].notna()
+    withheld = ~rows["rating_reason"].fillna("").astype("str").str.startswith(NOT_SET)
+    return (given | withheld).groupby(rows["assessor_role"].fillna("")).transform("any").astype(bool)
 
 
 def _silence(reason: str) -> str:

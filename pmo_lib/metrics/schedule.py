@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pmo_lib.metrics.last_known import in_words, last_known
 from pmo_lib.metrics.movement import (
     JOINED,
     LEFT,
@@ -24,6 +25,7 @@ from pmo_lib.metrics.movement import (
     reasons,
     status_dates,
 )  # fmt: skip
+from pmo_lib.theme import day
 
 if TYPE_CHECKING:
     from pmo_lib.parameters.models import Organisation
@@ -188,6 +190,7 @@ def _why_null(
     for rows in (between.now(projects), between.before(projects)):
         one = rows.drop_duplicates("project_id").set_index("project_id", drop=False)
         why = reasons(one, states=states, table="projects", column=column)
+        why = in_words(why, known=last_known(projects, column=column, reasons=why, between=between), write=day)
         whys.append(table["project_id"].map(why).astype("str"))
     why_now, why_before = whys
     elsewhere = "no date in the return of " + table["other_portfolio_id"].fillna("")

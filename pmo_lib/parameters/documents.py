@@ -19,6 +19,8 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from pmo_lib.parameters.models import REFERENCE_PATTERN
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
@@ -34,7 +36,7 @@ SECRET_SHAPE = re.compile(
     r"|\bsk-[A-Za-z0-9_-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
 )
 REFERENCE_FIX = "keep it in the environment and write a reference to it: env:NAME"
-REFERENCE = re.compile(r"^env:[A-Za-z_][A-Za-z0-9_]*$")
+REFERENCE = re.compile(REFERENCE_PATTERN)
 
 
 class Problem(TypedDict):
@@ -223,4 +225,6 @@ def explain(document: Document, *, model: type[BaseModel], error: ValidationErro
         if fault["type"] == "value_error" and ":" in message:
             message, _, fix = (part.strip() for part in message.partition(":"))
         given = fault["input"]
+        if fault.get("ctx", {}).get("pattern") == REFERENCE_PATTERN:  # perhaps the secret itself: it is not repeated
+            given, message, fix = "", "is no reference to the environment", REFERENCE_FIX
         document.complain(path, value=given if isinstance(given, str | int | float) else "", message=message, fix=fix)

@@ -31,7 +31,7 @@ from pmo_lib.parameters.documents import (
     suggestion,
 )
 from pmo_lib.parameters.mapping import Mapping as SourceMapping
-from pmo_lib.parameters.models import ID_PATTERN, Organisation, Portfolio, Reports
+from pmo_lib.parameters.models import ID_PATTERN, Organisation, Portfolio, Reports, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +105,22 @@ def load_portfolios(root: Path, *, org: str) -> dict[str, Portfolio]:
     portfolios = [_modelled(document, model=Portfolio) for document in documents]
     _raise_problems([base, *documents])
     return {portfolio.id: portfolio for portfolio in portfolios if portfolio is not None}
+
+
+def load_sections(root: Path, *, org: str, portfolio: str, report: str) -> tuple[Section, ...]:
+    """Return the sections that a portfolio adds to a report, in the order of its file.
+
+    Raises
+    ------
+    ParameterError
+        With the problems of the portfolio's file.
+    """
+    files = [path for path in _portfolio_files(root, org=org) if path.stem == portfolio]
+    if not files:
+        return ()
+    document = _read(files[0], root=root)
+    own = _settled(_modelled(document, model=Portfolio), documents=[document])
+    return tuple(section for section in own.sections if section.report == report)
 
 
 def settings_for(

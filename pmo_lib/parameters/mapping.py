@@ -8,6 +8,7 @@ A mapping reads top down as the files are read::
     portfolios names of portfolios and the unit above them, where the data only has codes
     lineage    portfolios that were renamed, split or merged, and since when
     checks     figures that the source computed itself, to be computed again
+    database   instead of files, formats and sheets: the tables or queries of a database that has our columns
 
 A text may hold ``{variables}``: the named groups of the file pattern and whatever ``set`` adds to them.
 """
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pmo_lib.contracts.tables import TABLES
-from pmo_lib.parameters.models import Identifier, Model
+from pmo_lib.parameters.models import Identifier, Model, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -163,6 +164,13 @@ class Unless(Model):
     state: Literal["withheld", "not set", "not returned"] = "not set"
 
 
+class Plausible(Model):
+    """What a value should keep to: beyond it, it is kept and reported."""
+
+    above: Amount | None = Field(None, description="An amount or number should be greater than this")
+    within_years: int | None = Field(None, ge=1, description="A date should be no further from the status date")
+
+
 class Cell(Shorthand):
     """Where the value of a contract column comes from."""
 
@@ -177,6 +185,8 @@ class Cell(Shorthand):
     symbols: tuple[str, ...] = Field((), description="Signs that are dropped here, such as %")
     dates: tuple[str, ...] = Field((), description="Date or month formats of this column")
     unless: Unless | None = None
+    expected: bool = Field(False, description="Every record should have it: a blank cell is a finding")
+    plausible: Plausible | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> Cell:
@@ -209,6 +219,7 @@ class Rows(Model):
 
     table: TableName
     when: Condition | None = None
+    when_not: Condition | None = Field(None, description="A record of which this holds yields no such row")
     unpivot: Unpivot | None = None
     columns: dict[str, Cell] = Field(default_factory=dict, description="Contract column → where it comes from")
 
@@ -225,15 +236,18 @@ class Rows(Model):
 class Check(Model):
     """A figure that the source computed itself; it fills ``published_figures`` and each disagreement is a finding.
 
-    The figure is ``(of - against) / against``, and its magnitude where the sign rule is absolute.
+    The figure is ``(of - against) / against``, and its magnitude where the sign rule is absolute. Without ``against``
+    it is the change of a column of ``projects`` since the last report in which the project stood: an amount, or days.
     """
 
     figure: str
     published: Cell
     of: str = Field(description="Source column of the amount")
-    against: str = Field(description="Source column of the amount that it is measured against")
+    against: str = Field(
+        "", description="Source column of the amount that it is measured against; none: the project's last report"
+    )
     sign: str = Field("signed", description="signed or absolute; may be a {variable}")
-    tolerance: float = Field(ge=0, description="Largest difference, as a share, that rounding explains")
+    tolerance: float = Field(ge=0, description="Largest difference, in the figure's unit, that rounding explains")
 
 
 class IgnoredRow(Model):
@@ -264,14 +278,18 @@ class Sheet(Model):
         given = {**self.shared, **rows.columns}
         return {name: given[name] for name in TABLES[rows.table].names if name in given}
 
+    def fills(self, source: str, *, table: str) -> str:
+        """Return the contract column of a table that a source column fills; empty if it fills none."""
+        cells = (item for rows in self.rows if rows.table == table for item in self.cells(rows).items())
+        return next((name for name, cell in cells if cell.column == source), "")
+
     def used(self) -> Iterator[str]:
         """Yield every source column that anything refers to."""
         for rows in self.rows:
             yield from _columns(self.cells(rows).values(), besides=rows.unpivot.value if rows.unpivot else "")
-            if rows.when:
-                yield rows.when.column
+            yield from (condition.column for condition in (rows.when, rows.when_not) if condition)
         for check in self.checks:
-            yield from (*_columns([check.published]), check.of, check.against)
+            yield from (*_columns([check.published]), check.of, *([check.against] if check.against else []))
         yield from (row.column for row in self.ignored_rows)
         if self.status_date:
             yield self.status_date
@@ -283,6 +301,11 @@ class Sheet(Model):
         wrong = [f"column {name} is used and not declared" for name in sorted(used - set(self.columns))]
         wrong += [f"column {name} is declared and not used" for name in self.columns if name not in used]
         wrong += [f"no table here has the shared column {name}" for name in self.shared if name not in held]
+        wrong += [
+            f"the change of {check.of} is checked, and no column of projects holds it"
+            for check in self.checks
+            if not (check.against or self.fills(check.of, table="projects"))
+        ]
         if wrong:
             raise ValueError("; ".join(wrong) + ": correct the name, declare it, or list its header under ignored")
         return self
@@ -325,17 +348,59 @@ class Succession(Model):
     effective_on: IsoDay
 
 
+class Selection(Shorthand):
+    """Where the rows of one contract table stand in a database."""
+
+    table: str | None = Field(None, description="Table or view whose columns are named as in the contract")
+    query: str | None = Field(None, description="One SELECT that names them so; :period is the month that is asked for")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Selection:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("the rows have no origin or two: give either table or query")
+        query = (self.query or "select").strip()
+        if not re.match(r"(select|with|values)\b", query, re.IGNORECASE) or ";" in query.removesuffix(";"):
+            raise ValueError("is not one query that only reads: begin it with SELECT, WITH or VALUES, and write no ';'")
+        return self
+
+
+class Database(Model):
+    """A database whose tables or queries are the contract tables; it is only read, in one transaction."""
+
+    connection: Reference = Field(
+        description="env:NAME: the variable that holds the address, postgresql://… or sqlite:///…; never itself"
+    )
+    timeout_seconds: int = Field(60, ge=1, le=3600, description="Longest time to connect, and of a single query")
+    tables: dict[TableName, Selection] = Field(min_length=1, description="Contract table → table, or query")
+
+    @model_validator(mode="after")
+    def _is_returned(self) -> Database:
+        if "states" in self.tables:
+            raise ValueError("states is written by intake: write withheld or not set into the cell of its table")
+        return self
+
+
 class Mapping(Model):
-    """A foreign layout and the way from it to the contract tables."""
+    """A foreign layout, or a database, and the way from it to the contract tables."""
 
     name: Identifier
     description: str = ""
     files: Files = Files()
     formats: Formats = Formats()
-    sheets: tuple[Sheet, ...] = Field(min_length=1)
+    sheets: tuple[Sheet, ...] = ()
+    database: Database | None = Field(None, description="None: files")
     other_sheets: tuple[Pattern, ...] = Field((), description="Names of sheets that hold no returns")
     portfolios: Portfolios | None = Field(None, description="None: the source has a table of its own")
     lineage: tuple[Succession, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_kind_of_source(self) -> Mapping:
+        beside = sorted({"files", "sheets", "other_sheets"} & self.model_fields_set)
+        if self.database is None and not self.sheets:
+            raise ValueError("it reads nothing: give sheets, or a database")
+        if self.database is not None and beside:
+            raise ValueError(f"a database has no {' and no '.join(beside)}: rename columns in a query, with AS")
+        return self
 
     @model_validator(mode="after")
     def _value_maps_exist(self) -> Mapping:

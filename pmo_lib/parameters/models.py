@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -11,8 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 PERIOD_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 
+# What must not stand in a file stands in the environment, and the file names the variable.
+REFERENCE_PATTERN = r"^env:[A-Za-z_][A-Za-z0-9_]*$"
+
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 PeriodText = Annotated[str, StringConstraints(pattern=PERIOD_PATTERN)]
+Reference = Annotated[str, StringConstraints(pattern=REFERENCE_PATTERN)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=0)]
 
@@ -36,6 +41,10 @@ class Thresholds(Model):
         description="In-year underspend from this share on asks: did the end date move?",
     )
     milestone_horizon_days: Days = Field(90, description="Milestones due within these days are listed")
+    submission_due_days: Days = Field(
+        10,
+        description="A return is due within these days after the status date; what comes in later is late",
+    )
     quarantine_limit: Share = Field(0.20, description="A return with a larger share of unusable rows is refused")
 
     @model_validator(mode="after")
@@ -86,6 +95,40 @@ class RiskRules(Model):
         return self
 
 
+class Rate(Model):
+    """What one unit of a currency is worth in the organisation's own, on a day, by a source that others can check."""
+
+    per_unit: Annotated[float, Field(gt=0)] = Field(description="Units of the organisation's currency for one unit")
+    on: date = Field(description="Day of the rate")
+    source: str = Field(min_length=1, description="Who published it")
+
+
+class FinanceRules(Model):
+    """Limits of the tests of financial returns and of contingency; each is printed in the report that uses it."""
+
+    year_end_accrual: Share = Field(0.10, description="Month-12 accrual above this share of the year's cost is listed")
+    year_end_reversal: Share = Field(
+        0.50, description="Month 1 that takes back more than this share of the month-12 accrual is listed"
+    )
+    bunching_width: Share = Field(0.01, description="Overspend this little below the tolerance counts as just below it")
+    bunching_projects: int = Field(3, ge=2, description="As many projects just below the tolerance are listed")
+    optimism_share: Share = Field(0.10, description="A forecaster off by more than this share of the actuals is listed")
+    optimism_forecasts: int = Field(6, ge=2, description="A forecaster is judged from as many monthly forecasts on")
+    closure_grace_months: int = Field(1, ge=0, description="Actuals in more months after the closure are listed")
+    flat_months: int = Field(4, ge=2, description="The same forecast in as many months to come is listed")
+    capex_gap: Share = Field(
+        0.10, description="Capital share of the outlook off that of the budget by more than this is listed"
+    )
+    burn_amber: float = Field(1.2, gt=0, description="Share of contingency used ÷ share complete above this is amber")
+    burn_red: float = Field(1.5, gt=0, description="Share of contingency used ÷ share complete above this is red")
+
+    @model_validator(mode="after")
+    def _red_is_beyond_amber(self) -> FinanceRules:
+        if self.burn_red < self.burn_amber:
+            raise ValueError("red must not be reached before amber: raise burn_red or lower burn_amber")
+        return self
+
+
 class Organisation(Model):
     """One organisation: a workspace with its own parameters, snapshot chain and outputs."""
 
@@ -105,8 +148,37 @@ class Organisation(Model):
         False,
         description="Dates and costs are 'latest approved': a change is movement of the baseline, not slip",
     )
+    rates: dict[Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")], Rate] = Field(
+        default_factory=dict, description="Currencies beside the organisation's own; money in any other is a finding"
+    )
     thresholds: Thresholds = Thresholds()
     risk: RiskRules = RiskRules()
+    finance: FinanceRules = FinanceRules()
+
+
+class Exhibit(Model):
+    """One exhibit of a report: what its caption states, and what to say where it cannot be shown."""
+
+    id: Identifier
+    question: str = Field(
+        "", description="Its heading, where it is not the first exhibit under a question of the notebook"
+    )
+    needs: tuple[str, ...] = Field(description="Tables without which it is missing")
+    caption: str = Field(description="Unit, sign rule and how to read it")
+    supplier: str = Field(description="Who could supply what is missing, and where it goes")
+    nothing: str = Field(
+        "Nothing to show: the data is there and holds no such case.",
+        description="Said when empty",
+    )
+
+
+class Section(Model):
+    """A section that a portfolio adds to a report."""
+
+    name: Identifier = Field(description="Its notebook: notebooks/sections/<name>.ipynb")
+    report: Identifier = Field(description="Report that it stands in")
+    slot: str = Field(description="Id of the cell of the report's notebook after which it stands")
+    exhibits: tuple[Exhibit, ...] = Field(min_length=1, description="What it shows, in order")
 
 
 class Portfolio(Model):
@@ -118,19 +190,7 @@ class Portfolio(Model):
     owner: str | None = None
     thresholds: dict[str, float] = Field(default_factory=dict, description="Only the limits that differ")
     risk: dict[str, float | str] = Field(default_factory=dict, description="Only the rules that differ")
-
-
-class Exhibit(Model):
-    """One exhibit of a report: what its caption states, and what to say where it cannot be shown."""
-
-    id: Identifier
-    needs: tuple[str, ...] = Field(description="Tables without which it is missing")
-    caption: str = Field(description="Unit, sign rule and how to read it")
-    supplier: str = Field(description="Who could supply what is missing, and where it goes")
-    nothing: str = Field(
-        "Nothing to show: the data is there and holds no such case.",
-        description="Said when empty",
-    )
+    sections: tuple[Section, ...] = Field((), description="Sections of its own in a report")
 
 
 class Report(Model):

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 RUN = 4
 CAUSES = {
-    "left": "left", "moved out": "moved out", "withheld or range": "have no single figure any more",
-    "re-based": "re-based", "newly published": "newly published", "moved in": "moved in", "joined": "joined",
+    "withheld": "are withheld now", "range only": "give a range only", "not returned": "returned no figure",
+    "no figure given": "have no single figure any more",
+}  # fmt: skip
+PLAN_CAUSES = {
+    "approved changes": "approved changes of the budget", "transfers": "transfers",
+    "spent to date": "spending to date against budget", "to come": "months to come against budget",
+    "not split by month": "figures of the year only",
 }  # fmt: skip
 
 
@@ -86,13 +91,28 @@ def plan_bridge_sentence(steps: pd.DataFrame) -> str:
     return f"{said}; the largest steps are {named}. The steps sum to the penny."
 
 
-def cause_bridge_sentence(steps: pd.DataFrame) -> str:
+def plan_causes_sentence(steps: pd.DataFrame) -> str:
+    """Say what lies between the year's plan and its outlook; see ``metrics.outlook.plan_causes``."""
+    first, last = steps.iloc[0], steps.iloc[-1]
+    causes = steps[steps["kind"].eq("cause") & steps["amount"].ne(0)]
+    said = f"From the plan of {_money(first, column='amount')} to the outlook of {_money(last, column='amount')}"
+    if causes.empty:
+        return f"{said}: nothing moved."
+    parts = ", ".join(
+        f"{PLAN_CAUSES.get(str(row['step']), row['step'])} {_signed(row)}" for row in causes.to_dict("records")
+    )
+    return f"{said}: {parts}. Transfers between projects of this portfolio net to 0; the parts sum to the penny."
+
+
+def causes_sentence(steps: pd.DataFrame) -> str:
     """Split the movement of a total by cause; see ``metrics.bridge.bridge_steps``."""
     first, last = steps.iloc[0], steps.iloc[-1]
     causes = steps[steps["kind"].eq("cause") & steps["amount"].ne(0)]
     known = counted(int(first["valued"]), noun="project")
     before, now = _money(first, column="amount"), _money(last, column="amount")
     said = f"From {before} ({known} with a figure) to {now} ({last['valued']})"
+    if not last["valued"]:
+        said = f"From {before} ({known} with a figure) to no figure at all"
     if causes.empty:
         return f"{said}: nothing moved."
     parts = ", ".join(
@@ -102,7 +122,9 @@ def cause_bridge_sentence(steps: pd.DataFrame) -> str:
     rebased = money(
         causes.loc[causes["step"].eq("re-based"), "amount"].sum(), currency=str(first["currency"]), signed=True
     )
-    return f"{said}: {parts}. Only re-based is a change of cost like for like: {rebased}."
+    said = f"{said}: {parts}. Only re-based is a change of cost like for like: {rebased}."
+    silent = causes["step"].isin(["not returned", "returned again"]).any()
+    return f"{said} What is not returned is no fall, nor its return a rise." if silent else said
 
 
 def whole_life_sentence(rows: pd.DataFrame) -> str:
@@ -139,7 +161,7 @@ def in_year_sentence(in_year: pd.DataFrame) -> str:
     return said + "."
 
 
-def underspends_sentence(underspends: pd.DataFrame) -> str:
+def under_sentence(underspends: pd.DataFrame) -> str:
     """Say how many large underspends left the promised end where it was; see ``metrics.cost.underspends``."""
     known = underspends[underspends["moved_days"].notna()]
     kept = int(known["kept"].sum())
@@ -152,7 +174,7 @@ def underspends_sentence(underspends: pd.DataFrame) -> str:
     )
 
 
-def disclosure_sentence(trend: pd.DataFrame) -> str:
+def trend_sentence(trend: pd.DataFrame) -> str:
     """Say how the share of published costs drifts; see ``metrics.cost.disclosure_trend``."""
     first, last = trend.iloc[0], trend.iloc[-1]
     projects, published = counted(int(last["projects"]), noun="project"), share(last["published_share"])
@@ -198,7 +220,8 @@ def _basis(total: pd.Series) -> str:
     said = f"Actuals to {month(str(total['closed_month']))}" if pd.notna(total["closed_month"]) else "No actuals yet"
     if total["basis"] == "mixed":
         said += "; some rows have figures of the year only"
-    return said + ("; provisional: the last month is not closed." if total["provisional"] else ".")
+    said += "; provisional: the last month is not closed." if total["provisional"] else "."
+    return f"{said} Converted: {total['rates']}." if total["rates"] else said
 
 
 def _reconciled(levels: pd.DataFrame) -> str:

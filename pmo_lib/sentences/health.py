@@ -40,9 +40,11 @@ def changes_sentence(changed: pd.DataFrame) -> str:
     rated, dated = (
         counted(row["out_of"], noun=f"comparable {noun}") for row, noun in ((worse, "rating"), (later, "finish date"))
     )
+    ratings = f"of {rated} {_told(worse, what='got worse')} and {_told(better, what='better')}"
+    dates = f"Of {dated} {_told(later, what='moved later')} and {_told(earlier, what='earlier')}."
     said = (
-        f"Since {since}, of {rated} {_told(worse, what='got worse')} and {_told(better, what='better')}.",
-        f"Of {dated} {_told(later, what='moved later')} and {_told(earlier, what='earlier')}.",
+        f"Since {since}, {ratings if worse['out_of'] else 'no rating can be compared'}.",
+        dates if later["out_of"] else "No finish date can be compared.",
         f"Projects: {'; '.join(moves)}." if moves else "The same projects are in both reports.",
     )
     return " ".join(said)
@@ -106,46 +108,6 @@ def counts_sentence(counts: pd.DataFrame) -> str:
         else ""
     )
     return f"In {month(latest['period'].iloc[0])} {'; '.join(said) or 'nobody published a rating'}.{end}"
-
-
-def drift_sentence(drift: pd.DataFrame) -> str:
-    """Say which column is published least now, and how that was at first; see ``metrics.quality.drift``."""
-    latest = drift[drift["period"] == drift["period"].max()].sort_values("published_share", kind="stable")
-    least = latest.iloc[0]
-    before = drift[drift["column_name"] == least["column_name"]].sort_values("period", kind="stable").iloc[0]
-    column = str(least["column_name"]).replace("_", " ")
-    first = f"{share(before['published_share'])} in {month(before['period'])}"
-    return (
-        f"Published least in {month(least['period'])}: {column}, {share(least['published_share'])} "
-        f"of {counted(int(least['cells']), noun='project')} ({first})."
-    )
-
-
-def withdrawn_sentence(gone: pd.DataFrame) -> str:
-    """Say how many values were withdrawn, of how many projects; see ``metrics.quality.withdrawn``."""
-    projects = counted(gone["project_id"].nunique(), noun="project")
-    return f"Withheld since the last report: {counted(len(gone), noun='value')} of {projects}."
-
-
-def submissions_sentence(came: pd.DataFrame) -> str:
-    """Say how many statuses are missing, and how late the dated ones came; see ``metrics.quality.submissions``."""
-    missing = came.loc[came["reason"] == "no status returned", "projects"]
-    dated = came[came["days_after"].notna()]
-    undated = came.loc[came["reason"].str.contains("does not say"), "status_rows"]
-    said = [f"{counted(int(n), noun='project')} without any status" for n in missing] or ["Every project has a status"]
-    if len(dated):
-        last = counted(int(dated["days_after"].iloc[0]), noun="day")
-        said.append(
-            f"{counted(int(dated['status_rows'].sum()), noun='row')} came in, the last {last} after the status date"
-        )
-    said += [f"{counted(int(n), noun='row')} without the day of submission" for n in undated]
-    return "; ".join(said) + "."
-
-
-def findings_sentence(found: pd.DataFrame) -> str:
-    """Say how many findings of which severity; see ``metrics.quality.findings_by_rule``."""
-    by_severity = found.groupby("severity", sort=False)["findings"].sum()
-    return "Intake reports " + ", ".join(counted(int(n), noun=str(s)) for s, n in by_severity.items()) + "."
 
 
 def _told(row: dict[Any, Any], *, what: str) -> str:

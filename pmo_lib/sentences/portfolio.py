@@ -8,8 +8,9 @@ import pandas as pd
 
 from pmo_lib.metrics.facts import NO_REPORT, RISK
 from pmo_lib.metrics.hierarchy import WITHOUT, in_words
-from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT
+from pmo_lib.metrics.movement import MOVED_IN, MOVED_OUT, NOT_RETURNED, RETURNED
 from pmo_lib.metrics.portfolio import COMPLETE, ENDED
+from pmo_lib.metrics.submission import LATE, PARTIAL
 from pmo_lib.theme import counted, money, month, number, share
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ FEW = 3
 
 
 def coverage_sentence(covered: pd.DataFrame) -> str:
-    """Say how many reports are there, and name every portfolio that lacks one; see ``metrics.portfolio.coverage``."""
+    """Say how many reports are there, and who returned nothing, in part or late; see ``metrics.standing``."""
     owing = covered[covered["state"].ne(ENDED)]
     published, owed = int(owing["published"].sum()), int(owing["owed"].sum())
     lacking = owing.loc[owing["state"].ne(COMPLETE), "name"]
@@ -28,9 +29,29 @@ def coverage_sentence(covered: pd.DataFrame) -> str:
     said = [f"{published} of {counted(owed, noun='report')} of {counted(len(owing), noun='portfolio')} are published."]
     if len(lacking):
         said.append(f"Not complete: {_listed(lacking)}. Totals that lack them say so, and nothing below counts them.")
+    said += _standing(owing)
     if len(ended):
         said.append(f"No longer in the returns: {_listed(ended)}.")
     return " ".join(said)
+
+
+def _standing(owing: pd.DataFrame) -> list[str]:
+    """Name who did not return, and what is last known of them; who returned in part; who was late."""
+    silent = owing[~owing["usable"].astype("bool")]
+    known = [
+        f"{row['name']} ({row['arrival']}, last known {month(row['last_period'])})"
+        if isinstance(row["last_period"], str)
+        else f"{row['name']} ({row['arrival']}, nothing known)"
+        for row in silent.to_dict("records")
+    ]
+    rest = owing[owing["usable"].astype("bool")]
+    partial = rest.loc[rest["arrival"].eq(PARTIAL), "name"]
+    late = [
+        f"{row['name']} ({counted(int(row['days_late']), noun='day')})"
+        for row in rest[rest["punctuality"].eq(LATE)].to_dict("records")
+    ]
+    kinds = (("Nothing usable came of", known), ("In part came", partial), ("Late came", late))
+    return [f"{what} {_listed(names)}." for what, names in kinds if len(names)]
 
 
 def hierarchy_sentence(tree: pd.DataFrame) -> str:
@@ -46,6 +67,11 @@ def hierarchy_sentence(tree: pd.DataFrame) -> str:
     if pd.notna(top["risks_open"]):
         said.append(f"{counted(_whole(top['risks_open']), noun='open risk')}")
     text = ", ".join(said) + "."
+    if pd.notna(top["cost_last_known"]):
+        text += (
+            f" Not in it: {money(top['cost_last_known'], currency=currency)}, the last known cost of projects that "
+            "returned none."
+        )
     lacking = in_words(tree.head(1))[0]
     if lacking:
         text += f" Incomplete: without {lacking}."
@@ -81,6 +107,8 @@ def bridge_sentence(steps: pd.DataFrame) -> str:
     )
     if len(moved):
         text += _moves_in_words(moved, currency=currency)
+    if causes["step"].isin([NOT_RETURNED, RETURNED]).any():
+        text += " What is not returned is no fall, nor its return a rise: the last known stands in the table above."
     if causes["step"].eq(NO_REPORT).any():
         text += " What has no report now has not fallen: it is in the first total only."
     return text
@@ -187,10 +215,13 @@ def moves_sentence(moves: pd.DataFrame) -> str:
 def clients_sentence(clients: pd.DataFrame) -> str:
     """Say how many units are served without delivering; see ``metrics.hierarchy.clients``."""
     served = clients[clients["delivers"].eq(0) & clients["serves"].gt(0)]
-    apart = int((clients["serves"] - clients["delivers"]).clip(lower=0).sum())
+    apart, costed = int(clients["costed_for_others"].sum()), int(clients["costed"].sum())
+    amount = money(clients["cost_for_others"].sum(), currency=str(clients["currency"].iloc[0]))
     return (
-        f"Both hierarchies hold the same {counted(int(clients['delivers'].sum()), noun='project')}; at least {apart} "
-        f"serve another unit than the one that delivers them, {counted(len(served), noun='unit')} only served."
+        f"{apart} of {counted(costed, noun='project')} with a cost ({amount}) serve another unit than the one that "
+        f"delivers them. Both hierarchies hold the same {counted(int(clients['delivers'].sum()), noun='project')}; "
+        f"{counted(len(served), noun='unit')} {'delivers none and is' if len(served) == 1 else 'deliver none and are'} "
+        "only served."
     )
 
 

@@ -102,3 +102,38 @@ def spread_sentence(counts: pd.DataFrame) -> str:
         f"Of {counted(total, noun='project')} {unchanged} ({share(unchanged / total)}) kept the date; "
         f"for {unknown} no movement can be computed."
     )
+
+
+def cohorts_sentence(trend: pd.DataFrame) -> str:
+    """Say how far the oldest cohort has moved, and for how many a date is carried along; see ``metrics.cohorts``."""
+    last = trend[trend["return_month"].eq(trend["return_month"].max())]
+    oldest = last.iloc[0]
+    carried = int(last["carried"].sum())
+    followed = counted(int(last["projects"].sum()), noun="project")
+    half, fifth = (number(oldest[name], signed=True) for name in ("p50_days", "p80_days"))
+    text = (
+        f"Of the {counted(int(oldest['projects']), noun='project')} first reported in {oldest['cohort']}, half moved "
+        f"the {oldest['basis']} by {half} days or more, and a fifth by {fifth} or more."
+    )
+    kept = f" {followed} in {counted(len(last), noun='cohort')} are followed and none is ever dropped"
+    return f"{text}{kept}; for {carried} the last known date is carried along." if carried else f"{text}{kept}."
+
+
+def stages_sentence(slips: pd.DataFrame) -> str:
+    """Say what the largest class has slipped so far, and who is not in it; see ``metrics.cohorts.slips_by_stage``."""
+    first = slips.iloc[0]
+    if not first["followed"]:
+        least = first["least_reports"]
+        return f"No project has a date at first and now, over {least} reports or more: no class of its own yet."
+    stage = "" if first["first_stage"] == "stage not stated" else f" first seen in {first['first_stage']}"
+    text = (
+        f"{counted(int(first['followed']), noun='project')}{stage}: P50 {number(first['p50_days'], signed=True)} days, "
+        f"P80 {number(first['p80_days'], signed=True)} days so far; {first['later']} "
+        f"{'is' if first['later'] == 1 else 'are'} later."
+    )
+    if len(slips) == 1 and not stage:
+        text += " No stage was returned, so all are one class."
+    out = int(slips["projects"].sum() - slips["followed"].sum())
+    few = slips.loc[slips["few"] & slips["followed"].gt(0), "first_stage"]
+    text += f" {counted(out, noun='project')} cannot be followed yet." if out else ""
+    return text + (f" Too few for a class of their own: {', '.join(few)}." if len(few) else "")

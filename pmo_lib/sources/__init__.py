@@ -1,4 +1,5 @@
-"""Files in, raw cells with their positions out; nothing is interpreted here.
+"""Files and databases in, raw cells with their positions out; nothing is interpreted here.
 
-Inside: ``files`` (may it be opened?), ``grid`` (what comes out) < ``delimited``, ``columnar``, ``excel`` < ``read``.
+Inside: ``files`` (may it be opened?), ``grid`` (what comes out) < ``delimited``, ``columnar``, ``excel``, ``database``
+< ``read``.
 """

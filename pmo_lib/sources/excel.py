@@ -63,7 +63,7 @@ def _grid(workbook: CalamineWorkbook, *, path: Path, name: str, faults: dict[tup
     rows += [[None] * width for _ in range(height - len(rows))]
     if rows and len(rows[0]) < width:
         rows[0] = [*rows[0], *[None] * (width - len(rows[0]))]
-    return Grid(path.name, name, padded(rows), faults)
+    return Grid(path.name, name, padded(rows), faults, has_types=True)
 
 
 def _faults(path: Path) -> dict[str, dict[tuple[int, int], str]]:
@@ -95,7 +95,9 @@ def _parts(package: zipfile.ZipFile, *, names: set[str]) -> dict[str, str]:
 
 
 def _faults_in(xml: bytes) -> dict[tuple[int, int], str]:
-    faults = {}
+    faults: dict[tuple[int, int], str] = {}
+    if b't="e"' not in xml and not _FORMULA.search(xml):
+        return faults
     for found in _CELL.finditer(xml):
         attributes, content = found[1], found[2] or b""
         is_error = b't="e"' in attributes

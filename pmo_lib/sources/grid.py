@@ -14,7 +14,7 @@ MOST_CELLS = 20_000_000
 
 @dataclass(frozen=True)
 class Grid:
-    """One sheet, or the one table of a text or Parquet file.
+    """One sheet, the one table of a text or Parquet file, or one table of a database.
 
     Attributes
     ----------
@@ -26,12 +26,18 @@ class Grid:
     faults
         ``(row, column)`` (both from 0) → what the program that wrote the file says instead of a value (``#N/A``), or
         ``"formula without a value"``.
+    keys
+        In a database, the names of the rows below the header, each once; None where rows are known by their number.
+    has_types
+        Whether the format tells a number from a text that looks like one.
     """
 
     file: str
     sheet: str
     rows: list[list[Raw]]
     faults: dict[tuple[int, int], str] = field(default_factory=dict)
+    keys: tuple[str, ...] | None = None
+    has_types: bool = False
 
     @property
     def width(self) -> int:
@@ -41,7 +47,8 @@ class Grid:
     def turned(self) -> Grid:
         """Return the grid with rows and columns exchanged."""
         rows = [list(column) for column in zip(*self.rows, strict=True)]
-        return Grid(self.file, self.sheet, rows, {(column, row): fault for (row, column), fault in self.faults.items()})
+        faults = {(column, row): fault for (row, column), fault in self.faults.items()}
+        return Grid(self.file, self.sheet, rows, faults, has_types=self.has_types)
 
 
 def padded(rows: list[list[Raw]]) -> list[list[Raw]]:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 SOURCE = Show("source_ref", "Source", "source")
 INDENTS = {"portfolio": "", "programme": "", "project": "· ", "own": "· "}
+FLOWS = {
+    "transfers": "of it transfers", "recharges": "Recharges", "adjustments": "Prior-year adjustments",
+}  # fmt: skip
 STEP_WORDS = {"before": "Total before", "now": "Total now", "plan": "Plan", "outlook": "Outlook"}
-CAUSE_WORDS = {"withheld or range": "no single figure any more", "unchanged": "unchanged"}
 
 
 def levels_table(levels: pd.DataFrame) -> HtmlTable:
@@ -27,11 +29,13 @@ def levels_table(levels: pd.DataFrame) -> HtmlTable:
             for paired, count, is_total in zip(levels["projects_paired"], levels["projects"], totals, strict=True)
         ],
     )
+    told = levels[list(FLOWS)].notna().any()
     columns = [
         Show("name", "Level"),
         Show("figures", "Projects with a variance"),
         Show("plan", "FY plan", "money", reason="plan_reason"),
-        Show("budget", "Budget", "money", reason="plan_reason", note="the plan where no budget was returned"),
+        Show("budget", "Budget", "money", reason="budget_reason", note="the plan where no budget was returned"),
+        *(Show(part, label, "money_signed", reason=f"{part}_reason") for part, label in FLOWS.items() if told[part]),
         Show("ytd_plan", "Plan to date", "money", reason="months_reason"),
         Show("ytd_actual", "Actual to date", "money", reason="months_reason"),
         Show("accruals", "Accruals", "money", reason="none_reason"),
@@ -98,7 +102,7 @@ def years_table(years: pd.DataFrame) -> HtmlTable:
 
 def steps_table(steps: pd.DataFrame) -> HtmlTable:
     """Write the steps of a bridge; see ``metrics.bridge``."""
-    words = steps["step"].replace({**STEP_WORDS, **CAUSE_WORDS})
+    words = steps["step"].replace(STEP_WORDS)
     others = steps["kind"].eq("others")
     signed = steps["amount"].where(steps["kind"].ne("total"))
     rows = steps.assign(
@@ -123,7 +127,6 @@ def bridge_table(rows: pd.DataFrame) -> HtmlTable:
     ordered = rows.assign(size=size).sort_values(["size", "project_id"], ascending=[False, True], kind="stable")
     came, moved = ordered["cause"].eq("moved in"), ordered["cause"].isin(["moved in", "moved out"])
     shown = ordered.assign(
-        cause=ordered["cause"].replace(CAUSE_WORDS),
         then=ordered["cause"].map({"joined": "not there", "moved in": "elsewhere"}).fillna("not published"),
         today=ordered["reason"].where(ordered["reason"].ne(""), ordered["cause"]),
         since=ordered["since_amount"].where(came),
@@ -163,7 +166,7 @@ def in_year_table(in_year: pd.DataFrame) -> HtmlTable:
     )
 
 
-def underspends_table(underspends: pd.DataFrame) -> HtmlTable:
+def under_table(underspends: pd.DataFrame) -> HtmlTable:
     """Write the large underspends and their end dates; see ``metrics.cost.underspends``."""
     columns = [
         Show("name", "Project"),
@@ -179,7 +182,7 @@ def underspends_table(underspends: pd.DataFrame) -> HtmlTable:
     return html_table(underspends, columns=columns, caption="Large underspends, the latest year first")
 
 
-def disclosure_table(trend: pd.DataFrame) -> HtmlTable:
+def trend_table(trend: pd.DataFrame) -> HtmlTable:
     """Write how whole-life costs were published, report by report; see ``metrics.cost.disclosure_trend``."""
     columns = [
         Show("period", "Report", "month"),

@@ -1,4 +1,4 @@
-"""Tables of the health check: decisions, changes, ratings, disclosure, submissions, rules."""
+"""Tables of the health check: decisions, changes, ratings, rules."""
 
 from __future__ import annotations
 
@@ -114,60 +114,6 @@ def counts_table(counts: pd.DataFrame) -> HtmlTable:
     ]
     rows = counts.assign(no_share="not a rating")
     return html_table(rows, columns=columns, caption="Ratings by report and rater")
-
-
-def drift_table(drift: pd.DataFrame) -> HtmlTable:
-    """Write how many cells were published, column by column; see ``metrics.quality.drift``."""
-    rows = drift.assign(column_name=drift["column_name"].str.replace("_", " "))
-    columns = [
-        Show("column_name", "Column"),
-        Show("period", "Report", "month"),
-        Show("cells", "Cells", "number"),
-        Show("reported", "One value", "number"),
-        Show("range", "A range", "number"),
-        Show("withheld", "Withheld", "number"),
-        Show("no_value", "No value", "number"),
-        Show("published_share", "Published", "share"),
-    ]
-    return html_table(rows, columns=columns, caption="Cells published, withheld and without value")
-
-
-def withdrawn_table(gone: pd.DataFrame) -> HtmlTable:
-    """Write the values that were published before and are not now; see ``metrics.quality.withdrawn``."""
-    rows = gone.assign(column_name=gone["column_name"].str.replace("_", " "))
-    columns = [
-        Show("name", "Project"),
-        Show("column_name", "Column"),
-        Show("before", "Published before"),
-        Show("reason", "Now", "prose"),
-        SOURCE,
-    ]
-    return html_table(rows, columns=columns, caption="Values published before and withheld now")
-
-
-def submissions_table(came: pd.DataFrame) -> HtmlTable:
-    """Write on which days the status rows came in; see ``metrics.quality.submissions``."""
-    columns = [
-        Show("submitted_on", "Submitted", "day", reason="reason"),
-        Show("days_after", "After the status date", "days", reason="reason"),
-        Show("status_rows", "Status rows", "number"),
-        Show("projects", "Projects", "number"),
-        Show("named", "Which", "prose"),
-    ]
-    return html_table(came, columns=columns, caption="Submissions, missing and latest first")
-
-
-def findings_table(found: pd.DataFrame) -> HtmlTable:
-    """Write what intake found, by rule; see ``metrics.quality.findings_by_rule``."""
-    columns = [
-        Show("rule", "Rule"),
-        Show("severity", "Severity"),
-        Show("action", "What was done"),
-        Show("findings", "Findings", "number"),
-        Show("example", "For example", "prose"),
-        Show("fix", "What to do", "prose"),
-    ]
-    return html_table(found, columns=columns, caption="Findings of intake by rule")
 
 
 def rules_table(used: pd.DataFrame) -> HtmlTable:

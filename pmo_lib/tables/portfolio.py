@@ -11,7 +11,7 @@ from markupsafe import Markup
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.metrics.facts import OWN, raters, rating_column
 from pmo_lib.metrics.hierarchy import PROJECT, REASON, in_words, report_in_words
-from pmo_lib.metrics.portfolio import COMPLETE, REPORT
+from pmo_lib.metrics.portfolio import REPORT
 from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
 from pmo_lib.theme import counted, money, month, rating_look
 
@@ -40,18 +40,39 @@ MEASURES_IN_WORDS = {
 def coverage_table(covered: pd.DataFrame) -> HtmlTable:
     """Write who reported: what lacks something stands open, what is complete is folded; see ``portfolio.coverage``."""
     reports = [Show(name, report_in_words(name).capitalize()) for name in covered.columns if name.startswith(REPORT)]
-    last = (Show("last_period", "Last known", "month"), Show("last_cost", "Whole-life cost then", "money"))
-    complete = covered["state"].eq(COMPLETE)
+    covered = covered.assign(
+        cause=covered["cause"].where(covered["cause"].ne(""), "–"),
+        nothing="–",
+    )
+    complete = ~covered["noteworthy"].astype("bool")
     parts = []
     if not complete.all():
-        columns = [Show("name", "Portfolio"), *reports, Show("cause", "What is missing, and why", "prose"), *last]
-        parts.append(html_table(covered[~complete], columns=columns, caption="Portfolios with something missing"))
+        columns = [
+            Show("name", "Portfolio"),
+            Show("arrived", "Return", "prose"),
+            *_last_known_columns(covered[~complete]),
+            *reports,
+            *([Show("cause", "What failed, and why", "prose")] if covered["cause"].ne("–").any() else []),
+        ]
+        told = "Portfolios to know of first: missing, in part, late or failed"
+        parts.append(html_table(covered[~complete], columns=columns, caption=told))
     if complete.any():
-        columns = [Show("name", "Portfolio"), *reports]
+        columns = [Show("name", "Portfolio"), Show("arrived", "Return"), *reports]
         inner = html_table(covered[complete], columns=columns, caption="Portfolios with every report published")
         words = counted(int(complete.sum()), noun="portfolio")
         parts.append(_folded(inner, summary=f"{words} with every report published"))
     return _together(parts)
+
+
+def _last_known_columns(rows: pd.DataFrame) -> list[Show]:
+    columns = [
+        Show("last_period", "Last known", "month", reason="nothing"),
+        Show("last_projects", "Projects then", "number", reason="nothing"),
+        Show("last_cost", "Whole-life cost then", "money", reason="nothing"),
+        Show("last_outlook", "In-year outlook then", "money", reason="nothing"),
+        Show("last_exposure", "Risk exposure then", "money_signed", reason="nothing"),
+    ]
+    return [column for column in columns if rows[column.name].notna().any()]
 
 
 def hierarchy_table(tree: pd.DataFrame) -> HtmlTable:
@@ -241,13 +262,16 @@ def moves_table(moves: pd.DataFrame) -> HtmlTable:
 def clients_table(clients: pd.DataFrame) -> HtmlTable:
     """Write who delivers and who is served; see ``hierarchy.clients``."""
     return html_table(
-        clients,
+        clients.assign(none="–", delivered_by=clients["delivered_by"].fillna("–")),
         columns=[
             Show("name", "Unit"),
             Show("delivers", "Projects it delivers", "number"),
+            Show("costed_for_others", "of them with a cost, for others", "number"),
             Show("serves", "Projects that serve it", "number"),
-            Show("cost_delivered", "Cost it delivers", "money"),
-            Show("cost_served", "Cost that serves it", "money"),
+            Show("delivered_by", "Delivered by"),
+            Show("cost_delivered", "Cost it delivers", "money", reason="none"),
+            Show("cost_for_others", "of it for others", "money", reason="none"),
+            Show("cost_served", "Cost that serves it", "money", reason="none"),
         ],
         caption="By delivery and by client",
     )
@@ -362,6 +386,7 @@ def _measure_columns(shown: pd.DataFrame) -> list[Show]:
         Show("cost_before", "Before", "money", reason="nothing"),
         Show("cost_now", "Now", "money", reason="cost_reason"),
         Show("cost_movement", "Moved", "money_signed", reason="nothing"),
+        Show("cost_last_known", "Last known, not in now", "money", reason="nothing"),
         Show("plan", "Plan", "money", reason="year_reason"),
         Show("outlook", "Outlook", "money", reason="nothing"),
         Show("variance", "Off plan", "money_signed", reason="nothing"),

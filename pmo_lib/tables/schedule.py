@@ -149,3 +149,39 @@ def trend_table(trend: pd.DataFrame) -> HtmlTable:
         Show("met", "Met", "flag"),
     ]
     return html_table(trend, columns=columns, caption="Reported dates of the milestones that slip most")
+
+
+def cohorts_table(trend: pd.DataFrame) -> HtmlTable:
+    """Write the movement of each cohort, report by report; see ``metrics.cohorts.trend``."""
+    columns = [
+        Show("cohort", "First reported in"),
+        Show("return_month", "Report", "month"),
+        Show("projects", "Projects", "number"),
+        Show("dated", "With a date in it", "number"),
+        Show("carried", "Last date carried along", "number"),
+        Show("p50_days", "Moved, P50", "days_signed"),
+        Show("p80_days", "Moved, P80", "days_signed"),
+    ]
+    return html_table(trend, columns=columns, caption="Movement since each project's first report; + is later")
+
+
+def stages_table(slips: pd.DataFrame) -> HtmlTable:
+    """Write the slips of each class with what is not in it; see ``metrics.cohorts.slips_by_stage``."""
+    few = slips["few"].map({True: "few: borrow a published class", False: "own class"})
+    rows = slips.assign(use=few, none="no project was followed")
+    columns = [
+        Show("first_stage", "First seen in"),
+        Show("projects", "Projects", "number"),
+        Show("followed", "Followed to this report", "number"),
+        Show("later", "Later", "number"),
+        Show("p50_days", "P50", "days_signed", reason="none"),
+        Show("p80_days", "P80", "days_signed", reason="none"),
+        Show("least_days", "Least", "days_signed", reason="none"),
+        Show("most_days", "Most", "days_signed", reason="none"),
+        Show("no_first_date", "No date at first", "number"),
+        Show("no_date_now", "No date now", "number"),
+        Show("too_few_reports", "In too few reports", "number"),
+        Show("use", "Use"),
+    ]
+    least = int(slips["least_reports"].iloc[0])
+    return html_table(rows, columns=columns, caption=f"Movement so far of projects in at least {least} reports")
