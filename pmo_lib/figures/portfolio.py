@@ -67,8 +67,9 @@ def structure_heatmap(structures: pd.DataFrame) -> go.Figure:
     """Draw what reorganisation moves to (+) and from (−) each unit, by report; see ``metrics.structure.structures``."""
     earlier = structures[structures["period"].ne(structures["period"].max())]
     earlier = earlier if len(earlier) else structures
-    changed = earlier[earlier["unit_id"].isin(earlier.loc[earlier["difference"].ne(0), "unit_id"])]
-    rows = changed if len(changed) else earlier
+    rows = earlier[earlier["unit_id"].isin(earlier.loc[earlier["difference"].ne(0), "unit_id"])]
+    if rows.empty:
+        return go.Figure(layout={**framed("Every unit held then what it holds on today's structure", inner=8, below=8)})
     fates = rows.drop_duplicates("unit_id", keep="last").set_index("unit_id")["fate"]
     wide = rows.pivot_table(index="unit_id", columns="period", values="difference").sort_index()
     scale = money_scale(rows["difference"].dropna(), currency=_currency(structures))
@@ -125,7 +126,7 @@ def clients_bars(clients: pd.DataFrame) -> go.Figure:
         figure.add_trace(
             go.Bar(
                 orientation="h", x=chosen[column].tolist(), name=words, marker={"color": colour},
-                y=[place + (side - 0.5) * rows.thickness for place in rows.places()], width=rows.thickness * 0.9,
+                y=[place + (side - 0.5) * rows.thickness / 2 for place in rows.places()], width=rows.thickness / 2,
                 text=[number(value) for value in chosen[column]], textposition="outside", cliponaxis=False,
                 hoverinfo="skip",
             )
