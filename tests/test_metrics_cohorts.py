@@ -83,7 +83,7 @@ def test_a_percentile_was_observed_and_does_not_flatter(days: list[int], share: 
 
 
 def test_a_project_is_followed_wherever_it_stood_and_its_actual_finish_counts() -> None:
-    """Reports of another portfolio are part of the track; once a project is finished, the day it did so stands."""
+    """A came from elsewhere and is finished, B moved away and is theirs, C left the data and stays in our cohort."""
     projects = history(
         "projects",
         [
@@ -94,15 +94,19 @@ def test_a_project_is_followed_wherever_it_stood_and_its_actual_finish_counts() 
                 "finish_forecast_on": "2026-01-01",
                 "finish_actual_on": "2024-05-01",
             },
+            {"period": "2023-06", "project_id": "B", "finish_forecast_on": "2026-01-01"},
             {"period": "2024-06", "project_id": "B", "portfolio_id": "RAIL", "finish_forecast_on": "2026-01-01"},
+            {"period": "2023-06", "project_id": "C", "finish_forecast_on": "2026-01-01"},
         ],
     )
     status = history("status", [{"period": at, "project_id": "A"} for at in ("2023-06", "2024-06")])
     ours = cohorts.tracks(
         projects, status=status, column="finish_forecast_on", between=Between("ROADS", "2024-06", "2023-06")
     )
-    assert ours[["project_id", "return_month"]].to_numpy().tolist() == [["A", "2023-06"], ["A", "2024-06"]]
-    assert ours["finish_on"].tolist() == [pd.Timestamp("2026-01-01"), pd.Timestamp("2024-05-01")]
+    assert ours[["project_id", "return_month"]].to_numpy().tolist() == [
+        ["A", "2023-06"], ["A", "2024-06"], ["C", "2023-06"],
+    ]  # fmt: skip
+    assert ours["finish_on"].tolist()[:2] == [pd.Timestamp("2026-01-01"), pd.Timestamp("2024-05-01")]
 
 
 def test_what_is_drawn_and_said_holds_the_figures() -> None:

@@ -89,7 +89,9 @@ class Finishes:
 
 
 def tracks(projects: pd.DataFrame, *, status: pd.DataFrame, column: str, between: Between) -> pd.DataFrame:
-    """Return what each report said of the finish of every project that is ours now, wherever the project stood then.
+    """Return what each report said of the finish of every project of ours, wherever the project stood then.
+
+    Ours are the projects that we hold now, and those that left the data from here: no cohort loses them.
 
     Parameters
     ----------
@@ -103,11 +105,12 @@ def tracks(projects: pd.DataFrame, *, status: pd.DataFrame, column: str, between
     DataFrame
         :data:`TRACK_COLUMNS`, by project and report; ``finish_on`` and ``stage`` are null where the report has none.
     """
-    ours = between.now(projects)["project_id"]
-    rows = projects[projects["project_id"].isin(ours) & projects["period"].le(between.period)]
+    rows = projects[projects["period"].le(between.period)]
     elsewhere = rows["portfolio_id"].ne(between.portfolio_id)
     rows = rows.assign(elsewhere=elsewhere).sort_values(["project_id", "period", "elsewhere"], kind="stable")
     rows = rows.drop_duplicates(["project_id", "period"])
+    last = rows.drop_duplicates("project_id", keep="last")
+    rows = rows[rows["project_id"].isin(last.loc[~last["elsewhere"], "project_id"])]
     days = status_dates(status)
     table = rows.assign(
         reported_on=pd.to_datetime(rows["period"].map(days)),

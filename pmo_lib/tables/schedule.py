@@ -179,7 +179,7 @@ def stages_table(slips: pd.DataFrame) -> HtmlTable:
         Show("least_days", "Least", "days_signed", reason="none"),
         Show("most_days", "Most", "days_signed", reason="none"),
         Show("no_first_date", "No date at first", "number"),
-        Show("no_date_now", "No date now", "number"),
+        Show("no_date_now", "No date now, or left", "number"),
         Show("too_few_reports", "In too few reports", "number"),
         Show("use", "Use"),
     ]
