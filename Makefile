@@ -16,7 +16,7 @@ PIP = if $(BIN)/python -c 'import pip' 2>/dev/null; then set -- $(BIN)/python -m
 	else set -- $(PYTHON) -m pip --python $(BIN)/python; fi; \
 	"$$@" --disable-pip-version-check install --quiet
 
-.PHONY: help setup demo test test-slow check format lock clean
+.PHONY: help setup demo test test-slow bench check format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## what there is
@@ -50,6 +50,11 @@ test: $(READY)  ## all tests but the slow ones, then every notebook on its defau
 
 test-slow: $(READY)  ## the tests at full size
 	$(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope -m slow
+
+# Each prints its figures against a floor of the same run, and fails where it misses its bar.
+bench: $(READY)  ## benchmarks: intake, hostile files, opening a snapshot
+	@cd tests && for name in hostile_files intake_speed opening_speed; do \
+		echo "== $$name"; $(abspath $(BIN))/python -m benchmarks.$$name || failed=1; done; test -z "$$failed"
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

@@ -302,7 +302,7 @@ def _put_extra(store: Store, *, rows: pd.DataFrame) -> dict[str, Any]:
 def _put_table(store: Store, *, rows: pd.DataFrame, table: Table) -> dict[str, Any]:
     ordered = rows.sort_values(list(table.key), kind="stable", na_position="first").reset_index(drop=True)
     arrow = to_arrow(ordered, table=table)
-    content = _parquet(arrow)
+    content = parquet_bytes(arrow)
     return {
         "sha256": store.put(content),
         "logical_sha256": logical_digest(arrow),
@@ -319,13 +319,19 @@ def to_arrow(rows: pd.DataFrame, *, table: Table) -> pa.Table:
 
 def _array(values: pd.Series, *, column: Column) -> pa.Array:
     kind = ARROW_TYPES.get(column.kind, pa.string())
-    plain = [None if pd.isna(value) else value for value in values]
+    if column.kind == "money":  # exact decimals or floats; what is missing may be None or not a number
+        return pa.array(
+            [None if missing else value for value, missing in zip(values, values.isna(), strict=True)], kind
+        )
     if column.kind == "date":
-        plain = [None if value is None else pd.Timestamp(value).date() for value in plain]
-    return pa.array(plain, type=kind)
+        return pa.array(values.astype("datetime64[us]"), from_pandas=True).cast(kind)
+    if column.kind in ("number", "share"):
+        return pa.array(values.to_numpy(dtype="float64", na_value=float("nan")), kind, from_pandas=True)
+    flat = pa.array(values, kind, from_pandas=True)
+    return flat.combine_chunks() if isinstance(flat, pa.ChunkedArray) else flat
 
 
-def _parquet(arrow: pa.Table) -> bytes:
+def parquet_bytes(arrow: pa.Table) -> bytes:
     """Write Parquet with page checksums; a row group ends where a portfolio ends, once it is large enough."""
     sink = io.BytesIO()
     with pq.ParquetWriter(
@@ -356,12 +362,11 @@ def logical_digest(arrow: pa.Table) -> str:
     """Return the sha256 of the values: the same for every Parquet writer and version."""
     digest = hashlib.sha256(canonical_json([[field.name, str(field.type)] for field in arrow.schema]))
     for name in arrow.column_names:
-        digest.update(canonical_json([_plain(value) for value in arrow[name].to_pylist()]))
+        values = arrow[name].to_pylist()
+        if pa.types.is_decimal(arrow[name].type) or pa.types.is_date(arrow[name].type):
+            values = [None if value is None else str(value) for value in values]
+        digest.update(canonical_json(values))
     return digest.hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
 
 
 def read_table(store: Store, *, entry: Mapping[str, Any] | None, name: str, portfolio: str | None) -> pd.DataFrame:

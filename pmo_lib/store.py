@@ -57,7 +57,7 @@ def write_atomically(path: Path, *, content: bytes, read_only: bool = False) -> 
 def inside(root: Path, *, parts: tuple[str, ...]) -> Path:
     """Join ids to a root; StoreError if the result would lie outside it."""
     joined = root.joinpath(*parts)
-    if not joined.resolve().is_relative_to(root.resolve()):
+    if any("\0" in part for part in parts) or not joined.resolve().is_relative_to(root.resolve()):
         raise StoreError(
             f"{'/'.join(parts)!r} leads outside {root.name}",
             fix="use ids without path characters",

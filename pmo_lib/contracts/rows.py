@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -11,6 +12,7 @@ from pmo_lib.contracts.failures import Circumstances
 from pmo_lib.contracts.findings import Action, Severity
 from pmo_lib.contracts.tables import TABLES
 
+ISO_CURRENCY = r"[A-Z]{3}"
 FIVE_POINT_ONLY = ("amber/green", "amber/red")
 OVER = ("closed", "cancelled")  # states in which nothing of a project is ahead
 TOTAL = r"(?:(?:grand|sub|overall|portfolio|programme)[\s_-]*)?totals?[\s:.]*|sum"
@@ -44,7 +46,8 @@ class Keeps(Protocol):
 class RowRule(NamedTuple):
     """A rule over the cells of one row.
 
-    ``blank``: the fault is an empty cell, and none where the return says why it is empty.
+    ``blank``: the fault is an empty cell, and none where the return says why it is empty. ``on_empty``: the rule looks
+    at rows also where the whole column is empty.
     """
 
     table: str
@@ -56,6 +59,7 @@ class RowRule(NamedTuple):
     fix: str
     severity: Severity = "warning"
     blank: bool = False
+    on_empty: bool = False
 
 
 def in_order(*names: str) -> Keeps:
@@ -75,7 +79,7 @@ def _on_scale(column: str) -> Keeps:
 
 
 def _no_total(column: str) -> Keeps:
-    return lambda rows, around: ~_true(rows[column].str.fullmatch(TOTAL, case=False))
+    return lambda rows, around: ~spelt(rows[column], pattern=TOTAL)
 
 
 def _not_ahead(column: str, *, where: Callable[[pd.DataFrame], pd.Series] | None = None) -> Keeps:
@@ -124,7 +128,7 @@ def _not_expired(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
 
 
 def _has_rate(rows: pd.DataFrame, *, around: Circumstances) -> pd.Series:
-    known = rows["currency"].isin(around.currencies) | ~_true(rows["currency"].str.fullmatch(r"[A-Z]{3}"))
+    known = rows["currency"].isin(around.currencies) | ~spelt(rows["currency"], pattern=ISO_CURRENCY)
     return known if around.currencies else _always(rows)
 
 
@@ -140,6 +144,12 @@ def _unless(applies: Callable[[pd.DataFrame], pd.Series]) -> Keeps:
 def _has_money(table: str) -> Callable[[pd.DataFrame], pd.Series]:
     money = list(TABLES[table].of_kind("money"))
     return lambda rows: rows[money].notna().any(axis=1)
+
+
+def spelt(cells: pd.Series, *, pattern: str) -> pd.Series:
+    """Tell of each text whether all of it fits a pattern; equal texts are looked at once, case only if it is stated."""
+    flags = 0 if pattern == ISO_CURRENCY else re.IGNORECASE
+    return cells.isin([text for text in cells.dropna().unique() if re.fullmatch(pattern, text, flags)])
 
 
 def _is_filled(column: str) -> Callable[[pd.DataFrame], pd.Series]:
@@ -287,7 +297,7 @@ ROW_RULES: tuple[RowRule, ...] = (
     ),
     RowRule(
         "finance", "no-owner", "project_id", _names_something, "quarantined",
-        "the row names neither a project nor a programme", "fill in project_id or programme_id", "error",
+        "the row names neither a project nor a programme", "fill in project_id or programme_id", "error", on_empty=True,
     ),
     *_totals(), *_times(), *_orders(), *_states_of_things(), *_money(),
 )  # fmt: skip

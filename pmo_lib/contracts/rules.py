@@ -17,7 +17,7 @@ from pmo_lib.contracts.across import group_failures
 from pmo_lib.contracts.columns import Column
 from pmo_lib.contracts.failures import NOWHERE, Circumstances, Failure
 from pmo_lib.contracts.findings import Action, Severity
-from pmo_lib.contracts.rows import ROW_RULES, RowRule
+from pmo_lib.contracts.rows import ISO_CURRENCY, ROW_RULES, RowRule, spelt
 from pmo_lib.contracts.tables import TABLES
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ __all__ = [
     "key_failures", "reference_failures",
 ]  # fmt: skip
 
-ISO_CURRENCY = r"^[A-Z]{3}$"
 SEPARATOR = "\0"  # of the parts of a key that are compared as one text
 Tables = Mapping[str, pd.DataFrame]
 
@@ -71,14 +70,16 @@ REFERENCES: tuple[Reference, ...] = (
 def cell_failures(name: str, *, rows: pd.DataFrame, around: Circumstances = NOWHERE) -> list[Failure]:
     """Return what single cells and rows of one table do not keep: allowed values, bounds, currencies, row rules."""
     table = TABLES[name]
-    cases = _cases(_cell_schema(name), rows=rows)
+    filled = frozenset(column for column in table.names if rows[column].notna().any())
+    cases = _cases(_cell_schema(name, filled=filled), rows=rows[sorted(filled)])
     failures = [
         _of_cell(table.column(case.column), table=name, case=case, value=rows.at[case.row, case.column])
         for case in cases
     ]
     for rule in (each for each in ROW_RULES if each.table == name and not rows.empty):
-        keeps = rule.keeps(rows, around=around).to_numpy(dtype=bool, na_value=True)
-        failures += [_of_rule(rule, row=int(label)) for label in rows.index[~keeps]]
+        if rule.column in filled or rule.blank or rule.on_empty:
+            keeps = rule.keeps(rows, around=around).to_numpy(dtype=bool, na_value=True)
+            failures += [_of_rule(rule, row=int(label)) for label in rows.index[~keeps]]
     return sorted(failures, key=lambda failure: (failure.row, failure.column, failure.rule))
 
 
@@ -152,7 +153,7 @@ def _cases(schema: pa.DataFrameSchema, *, rows: pd.DataFrame) -> list[_Case]:
     """Return what a schema finds, each row and check once, in order of rows."""
     from pandera.errors import SchemaErrors  # noqa: PLC0415 (two seconds that opening a report must not pay)
 
-    if rows.empty:
+    if rows.empty or not schema.columns:
         return []
     try:
         schema.validate(rows, lazy=True)
@@ -166,14 +167,14 @@ def _cases(schema: pa.DataFrameSchema, *, rows: pd.DataFrame) -> list[_Case]:
 
 
 @cache
-def _cell_schema(name: str) -> pa.DataFrameSchema:
-    """Return the schema of a table's cells; each check is named ``rule@column``."""
+def _cell_schema(name: str, *, filled: frozenset[str]) -> pa.DataFrameSchema:
+    """Return the schema of those of a table's columns that are filled; each check is named ``rule@column``."""
     import pandera.pandas as pa  # noqa: PLC0415 (as above)
 
     columns = {
         column.name: pa.Column(None, checks, nullable=True)
         for column in TABLES[name].columns
-        if (checks := _checks(column, check=pa.Check))
+        if column.name in filled and (checks := _checks(column, check=pa.Check))
     }
     return pa.DataFrameSchema(columns)
 
@@ -188,7 +189,7 @@ def _checks(column: Column, *, check: Any) -> list[Any]:
     if high is not None:
         checks.append(check.le(high, error=f"above@{column.name}"))
     if column.name == "currency":
-        checks.append(check.str_matches(ISO_CURRENCY, error=f"currency@{column.name}"))
+        checks.append(check(lambda cells: spelt(cells, pattern=ISO_CURRENCY), error=f"currency@{column.name}"))
     return checks
 
 

@@ -35,8 +35,12 @@ def minor_units(amount: Decimal) -> int:
 def money_by(portfolios: Sequence[str], *, amounts: Iterable[Sequence[Decimal | None]]) -> Counter[str]:
     """Return portfolio → the sum of its amounts in minor units, over some columns of money."""
     sums: dict[str, Decimal] = {}
+    alone = portfolios[0] if len(set(portfolios)) == 1 else None
     with localcontext(EXACT):
         for column in amounts:
+            if alone is not None:
+                sums[alone] = sum((amount for amount in column if amount), sums.get(alone, ZERO))
+                continue
             for portfolio, amount in zip(portfolios, column, strict=True):
                 if amount is not None:
                     sums[portfolio] = sums.get(portfolio, ZERO) + amount

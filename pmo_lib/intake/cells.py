@@ -292,7 +292,7 @@ def _reader(column: Column, *, cell: Cell, formats: Formats) -> Read:
     notation = Notation(formats.money, cell.multiplier, cell.symbols)
     dates, months = cell.dates or formats.dates, cell.dates or formats.months
     readers: dict[str, Read] = {
-        "id": values.read_id,
+        "id": values.read_folder_id if column.name == "portfolio_id" else values.read_id,
         "text": values.read_text,
         "choice": lambda raw: values.read_choice(raw, allowed=column.allowed),
         "money": lambda raw: values.read_money(raw, notation=notation),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pmo_lib.contracts.findings import findings_table
-from pmo_lib.errors import SnapshotRefused
+from pmo_lib.errors import ParameterError, SnapshotRefused
 from pmo_lib.intake.bundles import month_of
 from pmo_lib.intake.continuity import stamped
 from pmo_lib.intake.gather import draw, gather
@@ -15,6 +16,7 @@ from pmo_lib.intake.native import database_mapping, native_mapping
 from pmo_lib.intake.periods import portions
 from pmo_lib.intake.reading import Shelf
 from pmo_lib.intake.settle import Settlement
+from pmo_lib.parameters.models import PERIOD_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,11 +62,17 @@ def check(
 
     Raises
     ------
+    ParameterError
+        If the period is none.
     SourceError
         If a file or database cannot be read at all.
     SnapshotRefused
         If nothing of a period can be used; ``data["findings"]`` has the findings of all periods.
     """
+    if period is not None and not re.fullmatch(PERIOD_PATTERN, period, re.ASCII):
+        raise ParameterError(
+            f"period: no month: {period!r}", fix="write it as year-month, such as 2026-03", problems=[]
+        )
     native = mapping is None or mapping.database is not None
     layout = native_mapping() if mapping is None else database_mapping(mapping) if native else mapping
     if layout.database is None:

@@ -66,7 +66,9 @@ class Filler:
     def fill(self) -> Sheaf:
         """Return the rows, findings and cell counts of the sheet."""
         self._sheaf = Sheaf(self.layout, np.zeros(self.layout.filled.shape, dtype=np.int8))
-        records = [record for record in self.layout.records if not self._is_ignored(record)]
+        records = self.layout.records
+        if self.plan.sheet.ignored_rows:
+            records = [record for record in records if not self._is_ignored(record)]
         self._read_days(records)
         for number, entry in enumerate(self.plan.entries):
             for origin in self._origins(records, number=number):
@@ -78,8 +80,6 @@ class Filler:
 
     def _is_ignored(self, record: int) -> bool:
         rules = self.plan.sheet.ignored_rows
-        if not rules:
-            return False
         texts = [" ".join(plain_text(self.layout.raws([record], name=rule.column)[0]).split()) for rule in rules]
         return any(re.fullmatch(rule.pattern, text, re.IGNORECASE) for rule, text in zip(rules, texts, strict=True))
 

@@ -64,9 +64,8 @@ class Layout:
     def filled(self) -> NDArray[np.bool_]:
         """Whether each cell below the header holds anything, errors included: an array of the grid's shape."""
         held = np.zeros((len(self.grid.rows), self.grid.width), dtype=bool)
-        below = self.grid.rows[self.header + 1 :]
-        for index, cells in enumerate(zip(*below, strict=True)):
-            held[self.header + 1 :, index] = _are_filled(cells)
+        for index, (cells, blanks) in enumerate(zip(self._below, self._blanks, strict=True)):
+            held[self.header + 1 :, index] = [raw not in blanks for raw in cells] if blanks else True
         for row, column in self.grid.faults:
             held[row, column] |= row > self.header
         return held
@@ -89,6 +88,8 @@ class Layout:
 
     def cells(self, records: Sequence[int], *, index: int) -> list[Raw]:
         """Return the raw cells of a column by its index."""
+        if len(records) == len(self.grid.rows) - self.header - 1:
+            return list(self._below[index])
         rows = self.grid.rows
         return [rows[record][index] for record in records]
 
@@ -126,22 +127,22 @@ class Layout:
         blank_faults = sum(
             row > self.header and is_blank(self.grid.rows[row][column]) for row, column in self.grid.faults
         )
-        nothing = sum(row.count(None) for row in below)
-        blanks = sum(row.count(blank) for blank in self._blanks for row in below)
-        return sum(map(len, below)) - nothing - blanks + blank_faults
+        blanks: set[Raw] = set().union(*self._blanks)
+        nothing = sum(row.count(blank) for blank in blanks for row in below)
+        return sum(map(len, below)) - nothing + blank_faults
 
     @cached_property
-    def _blanks(self) -> set[str]:
-        """Texts in the grid that nobody can see."""
-        return {raw for row in self.grid.rows for raw in row if type(raw) is str and not raw.strip()}
+    def _below(self) -> list[tuple[Raw, ...]]:
+        """The cells below the header, column by column."""
+        return list(zip(*self.grid.rows[self.header + 1 :], strict=True)) or [()] * self.grid.width
 
-
-def _are_filled(cells: Sequence[Raw]) -> list[bool] | bool:
-    """Tell of each cell whether it holds anything."""
-    if {str, NoneType}.isdisjoint(map(type, cells)):
-        return True
-    blanks = {raw for raw in set(cells) if is_blank(raw)}
-    return [raw not in blanks for raw in cells] if blanks else True
+    @cached_property
+    def _blanks(self) -> list[set[Raw]]:
+        """Of each column, the different cells that hold nothing that anybody can see."""
+        return [
+            set() if {str, NoneType}.isdisjoint(map(type, cells)) else {raw for raw in set(cells) if is_blank(raw)}
+            for cells in self._below
+        ]
 
 
 def fold(text: str) -> str:
@@ -165,12 +166,11 @@ def lay_out(grid: Grid, *, sheet: Sheet, orientation: Orientation, header_row: i
     orientation, header_row
         As they hold for this file; ``detect`` takes the edge on which more headers are known.
     """
-    upright, across = grid, grid.turned()
     turned = orientation == "columns"
     if orientation == "detect":
-        known = [_known_headers(way, sheet=sheet, row=header_row) for way in (upright, across)]
+        known = [_known_headers(way, sheet=sheet, row=header_row) for way in (grid, grid.turned())]
         turned = known[1] > known[0]
-    layout = Layout(across if turned else upright, turned, header_row - 1)
+    layout = Layout(grid.turned() if turned else grid, turned, header_row - 1)
     layout.empties = {name: frozenset(map(fold, column.empties)) for name, column in sheet.columns.items()}
     _name_columns(layout, sheet=sheet)
     layout.missing = [name for name, column in sheet.columns.items() if column.required and name not in layout.columns]
@@ -222,4 +222,4 @@ def _name_columns(layout: Layout, *, sheet: Sheet) -> None:
 
 
 def _holds_anything(layout: Layout, *, index: int) -> bool:
-    return any(not is_blank(row[index]) for row in layout.grid.rows[layout.header + 1 :])
+    return bool(layout.filled[:, index].any())

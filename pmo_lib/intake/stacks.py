@@ -72,8 +72,8 @@ class Stack:
 
     def values(self, name: str) -> list[Any]:
         """Return the exact values of a column, None where there is none."""
-        nothing = [None]
-        return [v for batch in self.batches for v in batch.values.get(name, nothing * len(batch))]
+        columns = [batch.values.get(name) or [None] * len(batch) for batch in self.batches]
+        return columns[0] if len(columns) == 1 else [value for column in columns for value in column]
 
     @staticmethod
     def pick(values: list[Any], *, labels: Sequence[int] | None) -> list[Any]:

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 CENT = Decimal("0.01")
 MOST_MONEY = Decimal(10) ** 21  # fits decimal128(24, 2) with room for sums
+FAST_MONEY = 1e15  # what is smaller is finite and not too large
 MOST_NUMBER = Decimal(10) ** 15  # every whole number up to here is exact as float64
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 EXCEL_DAY_ZERO = date(1899, 12, 30)  # serial numbers from March 1900 on count from here (ECMA-376 part 1, 18.17.4.1)
 _ID = re.compile(ID_PATTERN)
 _FOREIGN_NUMBER = re.compile(r"-?\d{1,3}(?:\.\d{3})+,\d+|-?\d+,\d{1,2}|-?\d{1,3}(?:[ '.]\d{3})+")
+_THOUSAND_OR_FRACTION = re.compile(r"\D?[1-9]\d{0,2}\.\d{3}")
+# Microsoft, "Naming Files, Paths, and Namespaces": with any ending, in any case.
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 _YES = frozenset({"yes", "y", "true", "1"})
 _NO = frozenset({"no", "n", "false", "0"})
 
@@ -92,6 +96,14 @@ def read_id(raw: Raw) -> str:
     return text
 
 
+def read_folder_id(raw: Raw) -> str:
+    """Return an id that can be the name of a folder on every system: a portfolio's reports lie in one."""
+    text = read_id(raw)
+    if _RESERVED.fullmatch(text) or text.endswith("."):
+        raise Unreadable("id", message="cannot be the name of a folder on every system", fix="choose another id")
+    return text
+
+
 def read_choice(raw: Raw, *, allowed: Iterable[str]) -> str:
     """Return a choice in lower case; whether it is allowed is for the rules of the table to say."""
     if not isinstance(raw, str):
@@ -114,7 +126,7 @@ def read_decimal(raw: Raw, *, notation: Notation = PLAIN) -> Decimal:
             number = Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
             if not number.is_finite():
                 raise Unreadable("number", message="is not a finite number", fix="enter a number, or leave it blank")
-            return number * notation.unit
+            return number if notation.unit == 1 else number * notation.unit
         case str():
             return _decimal_of(raw, notation=notation)
         case _:
@@ -123,8 +135,10 @@ def read_decimal(raw: Raw, *, notation: Notation = PLAIN) -> Decimal:
 
 def read_money(raw: Raw, *, notation: Notation = PLAIN) -> Decimal:
     """Return an amount in units of its currency, rounded to the minor unit (half to even)."""
+    if type(raw) is float and notation.unit == 1 and abs(raw) < FAST_MONEY:
+        return Decimal(repr(raw)).quantize(CENT)
     text = raw.strip() if isinstance(raw, str) else ""
-    if notation.unit == 1 and re.fullmatch(r"\D?[1-9]\d{0,2}\.\d{3}", text) and notation.money.decimal == ".":
+    if text and notation.unit == 1 and notation.money.decimal == "." and _THOUSAND_OR_FRACTION.fullmatch(text):
         raise Unreadable(
             "ambiguous-number",
             message="may be a thousand or a decimal fraction",

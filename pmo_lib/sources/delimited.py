@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DELIMITERS = (",", ";", "\t")
+MOST_TEXT = 64 * 2**20
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")
 # Bytes 80–9F are control signs in Latin-1 and dashes and quotes in Windows-1252, which is what files that name
 # the first nearly always mean (WHATWG Encoding Standard, section 4.2): only the five that the second leaves out stay.
@@ -47,12 +48,14 @@ def read_delimited(path: Path, *, encodings: Sequence[str] = ENCODINGS, delimite
             f"{path.name}, line {reader.line_num}: {error}",
             fix="check the quotes of that line, or export the file again",
         ) from error
-    if sum(map(len, rows)) > MOST_CELLS:
+    if len(rows) * max(map(len, rows), default=0) > MOST_CELLS:
         raise SourceError(f"{path.name}: more than {MOST_CELLS:,} cells", fix="split the return")
     return Grid(path.name, "", padded(rows))
 
 
 def _decoded(path: Path, *, encodings: Sequence[str]) -> str:
+    if path.stat().st_size > MOST_TEXT:
+        raise SourceError(f"{path.name}: more than {MOST_TEXT:,} bytes of text", fix="split the return")
     content = path.read_bytes()
     tried = []
     for encoding in encodings:

@@ -12,6 +12,7 @@ from html import unescape
 from posixpath import join, normpath
 from typing import TYPE_CHECKING
 
+import numpy as np
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum, XmlError, ZipError
 
 from pmo_lib.errors import SourceError
@@ -22,11 +23,20 @@ if TYPE_CHECKING:
 
 _SHEET = re.compile(r"<(?:\w+:)?sheet\b([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\b([^>]*)>")
-_ATTRIBUTE = re.compile(r'([\w:]+)="([^"]*)"')
-_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
-_FORMULA = re.compile(rb"<(?:\w+:)?f\b")
+_ATTRIBUTE = re.compile(r"""([\w:]+)=["']([^"']*)["']""")
+# A cell that holds an error, or a formula (which stands first in its cell): with all up to the cell's end.
+_AT_FAULT = re.compile(
+    rb"""<(?:\w+:)?c\b(?=[^>]*\bt=["']e["']|[^>]*>\s*<(?:\w+:)?f\b)([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)""", re.DOTALL
+)
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]*)</")
+_IS_ERROR = re.compile(rb"""\bt=["']e["']""")
+_IS_TEXT = re.compile(rb"""\bt=["']str["']""")
+# Places of cells and rows. The first finds only those that a sheet of usual size does not have; the second, all.
+_FAR = re.compile(rb' r="(?:[A-Za-z]{2,}\d|[A-Za-z]?(?:[2-9]\d{5}|\d{7}))')
+_ANY_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)(\d+)["']""")
+_BLANKS = np.frombuffer(b" \t\r\n", dtype=np.uint8)
 _PLACE = re.compile(r"^([A-Z]{1,3})(\d{1,7})$")
+MOST_EMPTY = 2_000_000  # cells between the first and the last of a sheet, unless it has a byte for each
 UNCOMPUTED = "formula without a value"
 
 
@@ -55,9 +65,8 @@ def _grid(workbook: CalamineWorkbook, *, path: Path, name: str, faults: dict[tup
         raise SourceError(
             f"{path.name}, sheet {name}: more than {MOST_CELLS:,} cells", fix="delete rows and columns that are empty"
         )
-    rows: list[list[Raw]] = [
-        [None if raw == "" else raw for raw in row] for row in sheet.to_python(skip_empty_area=False)
-    ]
+    given: list[list[Raw]] = sheet.to_python(skip_empty_area=False)  # type: ignore[assignment]
+    rows = [[None if raw == "" else raw for raw in row] if "" in row else row for row in given]
     height = 1 + max((row for row, _ in faults), default=-1)
     width = 1 + max((column for _, column in faults), default=-1)
     rows += [[None] * width for _ in range(height - len(rows))]
@@ -70,11 +79,48 @@ def _faults(path: Path) -> dict[str, dict[tuple[int, int], str]]:
     """Return, per sheet, the cells with an error and the formulas without a value, by the XML of the sheets."""
     with zipfile.ZipFile(path) as package:
         names = set(package.namelist())
-        return {
-            sheet: _faults_in(package.read(part))
-            for sheet, part in _parts(package, names=names).items()
-            if part in names
-        }
+        faults = {}
+        for sheet, part in _parts(package, names=names).items():
+            if part in names:
+                xml = package.read(part)
+                _refuse_far_cells(xml, where=f"{path.name}, sheet {sheet}")
+                faults[sheet] = _faults_in(xml)
+        return faults
+
+
+def _refuse_far_cells(xml: bytes, *, where: str) -> None:
+    """Refuse a sheet whose first and last cell span more than may be read: it would be laid out whole in memory."""
+    if _places_are_plain(xml) and not _FAR.search(xml):
+        return
+    rows = columns = 1
+    for found in _ANY_PLACE.finditer(xml):
+        rows, columns = max(rows, int(found[2][:9])), max(columns, _column_number(found[1].decode()[:4]))
+    if rows * columns > MOST_CELLS or rows * columns > max(MOST_EMPTY, len(xml)):
+        raise SourceError(
+            f"{where}: its last cell makes it {rows:,} rows by {columns:,} columns, nearly all of them empty",
+            fix="delete rows and columns that are empty",
+        )
+
+
+def _places_are_plain(xml: bytes) -> bool:
+    """Tell whether every attribute ``r`` is written as programs write it: one blank before it, none in it, ``"``."""
+    signs = np.frombuffer(xml, dtype=np.uint8)
+    equals = np.flatnonzero(signs[:-1] == ord("="))
+    equals = equals[equals > 1]
+    before = signs[equals - 1]
+    if np.isin(before, _BLANKS).any():
+        return False
+    equals = equals[before == ord("r")]
+    equals = equals[np.isin(signs[equals - 2], _BLANKS)]
+    return bool((signs[equals - 2] == ord(" ")).all() and (signs[equals + 1] == ord('"')).all())
+
+
+def _column_number(letters: str) -> int:
+    """Return the number of a column, from 1; 0 for no letters."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
 
 
 def _parts(package: zipfile.ZipFile, *, names: set[str]) -> dict[str, str]:
@@ -96,18 +142,16 @@ def _parts(package: zipfile.ZipFile, *, names: set[str]) -> dict[str, str]:
 
 def _faults_in(xml: bytes) -> dict[tuple[int, int], str]:
     faults: dict[tuple[int, int], str] = {}
-    if b't="e"' not in xml and not _FORMULA.search(xml):
+    if not any(sign in xml for sign in (b"<f", b":f", b't="e"')) and not (b"'" in xml and b"t='e'" in xml):
         return faults
-    for found in _CELL.finditer(xml):
+    for found in _AT_FAULT.finditer(xml):
         attributes, content = found[1], found[2] or b""
-        is_error = b't="e"' in attributes
-        if not is_error and not _FORMULA.search(content):
-            continue
+        is_error = _IS_ERROR.search(attributes) is not None
         value = _VALUE.search(content)
         text = value[1].decode("utf-8", "replace").strip() if value else ""
         place = dict(_ATTRIBUTE.findall(attributes.decode("utf-8", "replace"))).get("r", "")
         position = _position(place)
-        if position and (is_error or (not text and b't="str"' not in attributes)):
+        if position and (is_error or (not text and not _IS_TEXT.search(attributes))):
             faults[position] = text if is_error and text else UNCOMPUTED
     return faults
 
@@ -117,7 +161,4 @@ def _position(place: str) -> tuple[int, int] | None:
     found = _PLACE.match(place)
     if not found:
         return None
-    column = 0
-    for letter in found[1]:
-        column = column * 26 + ord(letter) - ord("A") + 1
-    return int(found[2]) - 1, column - 1
+    return int(found[2]) - 1, _column_number(found[1]) - 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Literal
 
 from pmo_lib.contracts.returned import SourceFile
@@ -26,6 +28,10 @@ MOST_EXPANDED = 256 * 2**20  # largest sum of a workbook's parts, expanded
 MOST_RATIO = 200  # of expanded to packed size, for parts that are large enough to hurt
 LARGE_PART = 8 * 2**20
 MOST_PARTS = 5_000
+CHUNK = 2**20
+COUNT = b"uniqueCount"
+DECLARED_COUNT = re.compile(rb"""\buniqueCount\s*=\s*["']?\s*(\d+)""")
+DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
 def kind_of(path: Path) -> Kind:
@@ -102,11 +108,36 @@ def check_package(path: Path) -> None:
                 raise SourceError(f"{name}: is encrypted", fix="save it without a password")
             if "xl/workbook.xml" not in package.namelist():
                 raise SourceError(f"{name}: is a zip file and no workbook", fix="save it as .xlsx")
-            damaged = package.testzip()
-    except (zipfile.BadZipFile, RuntimeError, EOFError, OSError) as error:
+            for part in parts:
+                _read_through(package, part=part, name=name)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
         raise SourceError(f"{name}: the workbook is damaged ({error})", fix="open it and save it again") from error
-    if damaged:
-        raise SourceError(f"{name}: the workbook is damaged in {damaged}", fix="open it and save it again")
+
+
+def _read_through(package: zipfile.ZipFile, *, part: zipfile.ZipInfo, name: str) -> None:
+    """Compare a part with its checksum, a piece at a time; refuse one that its reader would expand.
+
+    That is a document type, in which entities are declared and which the format does not allow (ECMA-376 part 2, Open
+    Packaging Conventions, XML usage), and a list that declares more entries than it has bytes: room is made for them.
+    """
+    signs, tail = DOCTYPES[:1], b""
+    is_xml = part.filename.lower().endswith((".xml", ".rels", ".vml"))
+    with package.open(part) as stream:
+        while piece := stream.read(CHUNK):
+            text = tail + piece
+            if not tail and b"\0" in piece[:64]:
+                signs = DOCTYPES  # UTF-16
+            if is_xml and any(sign in text for sign in signs):
+                raise SourceError(
+                    f"{name}: {part.filename} declares a document type, which no workbook needs", fix="save it again"
+                )
+            promised = DECLARED_COUNT.search(text) if COUNT in text else None
+            if promised and int(promised[1][:20]) > part.file_size:
+                raise SourceError(
+                    f"{name}: {part.filename} declares {int(promised[1][:20]):,} entries in {part.file_size:,} bytes",
+                    fix="save it again",
+                )
+            tail = piece[-64:]
 
 
 def _kind_of_bytes(head: bytes, *, name: str) -> Kind:
