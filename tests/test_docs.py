@@ -29,6 +29,7 @@ NOT_RUN_HERE = {
     "make test": "run by .ci/run; it runs this file",
     "make test-slow": "run by .ci/run",
     "make check": "run by .ci/run",
+    "make bench": "its figures are those of the machine; no test looks at a clock",
     "make lock": "asks a package registry",
     "pmo ingest gmpp --org uk_gmpp --period all": "needs the published files; the acceptance tests ingest them",
     "pmo run --org uk_gmpp --period 2025-03": "needs the published files; the acceptance tests run it",

@@ -200,9 +200,13 @@ class Sheaf:
     left_out: list[tuple[int, str, str]] = field(default_factory=list)
     days: dict[int, date | None] = field(default_factory=dict)
 
-    def note(self, records: Sequence[int] | NDArray[np.int64], *, index: int, codes: NDArray[np.int8]) -> None:
+    def note(self, records: Sequence[int], *, index: int, codes: NDArray[np.int8]) -> None:
         """Note how the cells of a column ended."""
-        self.endings[records, index] = np.maximum(self.endings[records, index], codes)
+        if not len(records):
+            return
+        first, last = records[0], records[-1] + 1
+        at = slice(first, last) if last - first == len(records) else records  # records rise
+        self.endings[at, index] = np.maximum(self.endings[at, index], codes)
 
     def spoil(self, record: int, *, index: int) -> None:
         """Note that a cell was read and could not be used after all."""

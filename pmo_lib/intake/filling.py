@@ -264,7 +264,9 @@ class Filler:
 
 def _codes(reading: Reading) -> NDArray[np.int8]:
     """Return how the cells of a column ended."""
-    codes = np.array([TYPED if value is not None else BLANK for value in reading.values], dtype=np.int8)
+    codes = np.full(len(reading.values), TYPED, dtype=np.int8)
+    if None in reading.values:
+        codes[[value is None for value in reading.values]] = BLANK
     for n, outcome in reading.odd.items():
         codes[n] = _CODES[outcome.ending]
     return codes

@@ -110,7 +110,7 @@ def check_package(path: Path) -> None:
                 raise SourceError(f"{name}: is a zip file and no workbook", fix="save it as .xlsx")
             for part in parts:
                 _read_through(package, part=part, name=name)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError) as error:
         raise SourceError(f"{name}: the workbook is damaged ({error})", fix="open it and save it again") from error
 
 
