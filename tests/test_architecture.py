@@ -41,6 +41,7 @@ RANK = {room: rank for rank, row in enumerate(RANKS) for room in row}
 SOLE_USERS = {
     "click": {"cli"},
     "fsspec": {"store"},
+    "holidays": {"metrics"},
     "jpype": {"sources"},
     "mpxj": {"sources"},
     "nbconvert": {"render"},

@@ -95,6 +95,7 @@ class RiskRules(Model):
         return self
 
 
+<<<<<<< HEAD
 class Rate(Model):
     """What one unit of a currency is worth in the organisation's own, on a day, by a source that others can check."""
 
@@ -127,6 +128,35 @@ class FinanceRules(Model):
         if self.burn_red < self.burn_amber:
             raise ValueError("red must not be reached before amber: raise burn_red or lower burn_amber")
         return self
+=======
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class WorkingCalendar(Model):
+    """The days on which work is done: finish dates fall on them."""
+
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
+        None, description="ISO 3166 code of the country whose public holidays are kept; none: weekends only"
+    )
+    subdivision: str | None = Field(None, description="Part of the country, such as ENG or NY")
+    working_days: tuple[Weekday, ...] = Field(("mon", "tue", "wed", "thu", "fri"), min_length=1)
+    closed_on: tuple[date, ...] = Field((), description="Further days without work")
+
+
+class EarnedValueRules(Model):
+    """Limits and weights of earned value and of its forecasts; each is printed in the report that uses it."""
+
+    cpi_weight: Share = Field(0.8, description="Weight of CPI in the weighted estimate; SPI has the rest")
+    recent_months: int = Field(3, ge=1, description="Months behind the recent CPI")
+    low_confidence_share: Share = Field(0.10, description="Below this share complete, indices say little")
+    recovery_limit: float = Field(1.10, ge=1, description="A to-complete index above this is seldom reached")
+    management_gap: Share = Field(
+        0.05, description="Management's estimate below the recent trend by more than this share is flagged"
+    )
+    backtest_projects: int = Field(
+        10, ge=1, description="A rule is recommended from as many finished projects of our own on"
+    )
+>>>>>>> 722ceed (Earned value, earned schedule and the back-test of their rules)
 
 
 class Organisation(Model):
@@ -153,6 +183,7 @@ class Organisation(Model):
     )
     thresholds: Thresholds = Thresholds()
     risk: RiskRules = RiskRules()
+<<<<<<< HEAD
     finance: FinanceRules = FinanceRules()
 
 
@@ -179,6 +210,10 @@ class Section(Model):
     report: Identifier = Field(description="Report that it stands in")
     slot: str = Field(description="Id of the cell of the report's notebook after which it stands")
     exhibits: tuple[Exhibit, ...] = Field(min_length=1, description="What it shows, in order")
+=======
+    earned_value: EarnedValueRules = EarnedValueRules()
+    working_calendar: WorkingCalendar = WorkingCalendar()
+>>>>>>> 722ceed (Earned value, earned schedule and the back-test of their rules)
 
 
 class Portfolio(Model):
