@@ -106,8 +106,10 @@ def error_bands(errors: pd.DataFrame, *, rules: EarnedValueRules) -> pd.DataFram
     """
     if errors.empty:
         return pd.DataFrame(columns=BAND_COLUMNS)
-    rows = [_band(errors, kind=kind, rule=rule, band=band) for kind in RULES for rule in RULES[kind] for band in BANDS]
-    table = pd.DataFrame(rows)
+    table = pd.concat([_band(errors, band=band) for band in BANDS], ignore_index=True)
+    rank = {key: place for place, key in enumerate((kind, rule) for kind in RULES for rule in RULES[kind])}
+    table["rank"] = [rank[key] for key in zip(table["kind"], table["rule"], strict=True)]
+    table = table.sort_values("rank", kind="stable", ignore_index=True)
     place = [table["kind"], table["band"]]
     most = table.groupby(place)["projects"].transform("max")
     ranked = table["mean_error"].round(TIED).where(table["projects"].eq(most) & most.gt(0))
@@ -136,15 +138,23 @@ def _against(seen: pd.DataFrame, *, kind: str, forecasts: pd.DataFrame, outcome:
     return pd.concat(parts, ignore_index=True)[ERROR_COLUMNS]
 
 
-def _band(errors: pd.DataFrame, *, kind: str, rule: str, band: str) -> dict[str, object]:
+def _band(errors: pd.DataFrame, *, band: str) -> pd.DataFrame:
+    """Return size and bias of the errors of every rule within one band."""
     low, high = BANDS[band]
-    share = errors["complete_share"]
-    of = errors["kind"].eq(kind) & errors["rule"].eq(rule) & share.ge(low) & share.lt(high) & errors["error"].notna()
-    found = errors.loc[of, "error"]
-    size = found.abs()
-    return {
-        "kind": kind, "rule": rule, "written": WRITTEN[rule], "band": band,
-        "projects": int(errors.loc[of, "project_id"].nunique()), "forecasts": len(found),
-        "mean_error": size.mean(), "median_error": size.median(), "p80_error": size.quantile(0.8), "bias": found.mean(),
-        "reason": "" if len(found) else NONE_FINISHED,
-    }  # fmt: skip
+    within = errors["complete_share"].ge(low) & errors["complete_share"].lt(high) & errors["error"].notna()
+    found = errors[within].assign(size=errors["error"].abs())
+    grouped = found.groupby(["kind", "rule"])
+    size = grouped["size"]
+    table = pd.DataFrame(
+        {
+            "projects": grouped["project_id"].nunique(), "forecasts": size.size(), "mean_error": size.mean(),
+            "median_error": size.median(), "p80_error": size.quantile(0.8), "bias": grouped["error"].mean(),
+        }
+    )  # fmt: skip
+    every = [(kind, rule) for kind in RULES for rule in RULES[kind]]
+    table = table.reindex(pd.MultiIndex.from_tuples(every, names=["kind", "rule"]))
+    table = (
+        table.fillna({"projects": 0, "forecasts": 0}).astype({"projects": "int64", "forecasts": "int64"}).reset_index()
+    )
+    reason = table["forecasts"].eq(0).map({True: NONE_FINISHED, False: ""})
+    return table.assign(band=band, written=table["rule"].map(WRITTEN), reason=reason)

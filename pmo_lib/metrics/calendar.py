@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import holidays.groups  # noqa: F401 (the many calendars of one country: loaded once, before reports are forked)
 import numpy as np
 import pandas as pd
-from holidays import country_holidays
+from holidays import country_holidays, list_supported_countries
 
 from pmo_lib.errors import ParameterError
 
@@ -70,14 +70,14 @@ def calendar_of(rules: WorkingCalendar) -> Calendar:
     """
     off = list(rules.closed_on)
     if rules.country is not None:
-        try:
-            found = country_holidays(rules.country, subdiv=rules.subdivision, years=range(FIRST_YEAR, LAST_YEAR + 1))
-        except NotImplementedError as error:
+        parts = list_supported_countries().get(rules.country)
+        if parts is None or (rules.subdivision is not None and rules.subdivision not in parts):
             raise ParameterError(
                 f"working_calendar: no public holidays are known for {rules.country} {rules.subdivision or ''}".strip(),
                 fix="use an ISO 3166 code, such as country: GB and subdivision: ENG; or list the days in closed_on",
-            ) from error
-        off.extend(sorted(found))
+            )
+        years = range(FIRST_YEAR, LAST_YEAR + 1)
+        off.extend(sorted(country_holidays(rules.country, subdiv=rules.subdivision, years=years)))
     mask = [day in rules.working_days for day in WEEK]
     return Calendar(np.busdaycalendar(weekmask=mask, holidays=np.array(off, dtype="datetime64[D]")))
 

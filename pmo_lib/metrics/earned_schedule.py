@@ -15,7 +15,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pmo_lib.metrics.earned_value import INPUTS, NO_EARNED, TOLERANCE, indices, table_of, told
+from pmo_lib.metrics.earned_value import (
+    INPUTS,
+    NO_EARNED,
+    NO_PLAN as NO_VALUE,
+    TOLERANCE,
+    Columns,
+    Numbers,
+    Told,
+    columns_of,
+    money_indices,
+    no_cpi,
+    no_spi,
+    table_of,
+    told,
+)
 
 TIMES = ("earned_months", "elapsed_months", "planned_months", "forecast_months")
 SCHEDULE = ("schedule_variance_months", "spi_t", "tspi", "tspi_forecast")
@@ -75,6 +89,7 @@ def planned_months(plans: pd.DataFrame) -> pd.Series:
     return full.groupby("plan")["number"].min().astype("float64")
 
 
+@np.errstate(over="ignore", invalid="ignore")  # told() says where nothing finite comes out
 def schedule(positions: pd.DataFrame) -> pd.DataFrame:
     """Return schedule variance in time, SPI(t), and the pace that the plan, or the forecast, still takes for granted.
 
@@ -91,22 +106,10 @@ def schedule(positions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index of ``positions``; each of :data:`SCHEDULE` with its reason.
     """
-    rows = positions.reindex(columns=list(TIMES)).astype("float64")
-    es, at, pd_, ed = (rows[name] for name in TIMES)
-    unknown = {NO_PLAN: pd_.isna(), NO_EARNED: es.isna()}
-    passed = unknown | {NO_TIME: ~at.gt(0)}
-    return table_of(
-        {
-            "schedule_variance_months": told(es - at, because=unknown),
-            "spi_t": told(es, because=passed, over=at),
-            "tspi": told(pd_ - es, because=unknown | {PLAN_OVER: ~at.lt(pd_)}, over=pd_ - at),
-            "tspi_forecast": told(
-                pd_ - es, because=unknown | {NO_FORECAST: ed.isna(), FORECAST_OVER: ~at.lt(ed)}, over=ed - at
-            ),
-        }
-    )
+    return table_of(_time_indices(columns_of(positions, names=TIMES)), index=positions.index)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # told() says where nothing finite comes out
 def duration_estimates(positions: pd.DataFrame) -> pd.DataFrame:
     """Return the duration at completion by the rules of :data:`TIME_RULES`.
 
@@ -120,33 +123,52 @@ def duration_estimates(positions: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Index of ``positions``; each rule, in periods from the start, with its reason.
     """
-    rows = positions.reindex(columns=list(dict.fromkeys((*TIMES, *INPUTS)))).astype("float64")
-    money, time = indices(rows), schedule(rows)
+    rows = columns_of(positions, names=(*TIMES, *INPUTS))
+    known = money_indices(rows)
+    cpi, spi, spi_t = known["cpi"][0], known["spi"][0], _time_indices(rows)["spi_t"][0]
     es, at, pd_ = rows["earned_months"], rows["elapsed_months"], rows["planned_months"]
-    cpi, spi, spi_t = money["cpi"], money["spi"], time["spi_t"]
     done = at * spi
-    late = np.fmax(pd_, at) - done
+    late, rate = np.fmax(pd_, at) - done, rows["budget"] / np.where(pd_ > 0, pd_, np.nan)
     estimates = {
         "es_plan": at + (pd_ - es),
-        "es_spi_t": at + (pd_ - es) / spi_t.where(spi_t > 0),
-        "es_cpi_spi_t": at + (pd_ - es) / (cpi * spi_t).where(cpi * spi_t > 0),
-        "anbari_plan": pd_ - money["schedule_variance"] / (rows["budget"] / pd_),
-        "anbari_spi": pd_ / spi.where(spi > 0),
+        "es_spi_t": at + _over(pd_ - es, factor=spi_t),
+        "es_cpi_spi_t": at + _over(pd_ - es, factor=cpi * spi_t),
+        "anbari_plan": pd_ - _over(known["schedule_variance"][0], factor=rate),
+        "anbari_spi": _over(pd_, factor=spi),
         "jacob_plan": at + (pd_ - done),
         "jacob_late": at + late,
-        "jacob_late_spi": at + late / spi.where(spi > 0),
-        "jacob_late_cpi_spi": at + late / (cpi * spi).where(cpi * spi > 0),
+        "jacob_late_spi": at + _over(late, factor=spi),
+        "jacob_late_cpi_spi": at + _over(late, factor=cpi * spi),
     }
-    unknown = {NO_PLAN: pd_.isna(), NO_EARNED: es.isna(), NO_TIME: ~at.gt(0)}
-    still = {STANDSTILL: es.eq(0)}
-    no_cpi = {words: money["cpi_reason"].eq(words) for words in money["cpi_reason"].unique() if words}
-    no_spi = {words: money["spi_reason"].eq(words) for words in money["spi_reason"].unique() if words}
+    unknown = {NO_PLAN: np.isnan(pd_), NO_EARNED: np.isnan(es), NO_TIME: ~(at > 0)}
+    still, cost, plan = {STANDSTILL: es == 0}, no_cpi(rows), no_spi(rows)
+    unplanned = {NO_VALUE: np.isnan(rows["planned_value"])}
     needs = {
-        "es_spi_t": still, "es_cpi_spi_t": still | no_cpi, "anbari_spi": still | no_spi,
-        "jacob_plan": no_spi, "jacob_late": no_spi, "jacob_late_spi": still | no_spi,
-        "jacob_late_cpi_spi": still | no_spi | no_cpi,
+        "es_spi_t": still, "es_cpi_spi_t": still | cost, "anbari_plan": unplanned, "anbari_spi": still | plan,
+        "jacob_plan": plan, "jacob_late": plan, "jacob_late_spi": still | plan,
+        "jacob_late_cpi_spi": still | plan | cost,
     }  # fmt: skip
-    return table_of({rule: told(estimates[rule], because=unknown | needs.get(rule, {})) for rule in TIME_RULES})
+    figures = {rule: told(estimates[rule], because=unknown | needs.get(rule, {})) for rule in TIME_RULES}
+    return table_of(figures, index=positions.index)
+
+
+def _time_indices(rows: Columns) -> dict[str, Told]:
+    """Return what :func:`schedule` does, from arrays to arrays."""
+    es, at, pd_, ed = (rows[name] for name in TIMES)
+    unknown = {NO_PLAN: np.isnan(pd_), NO_EARNED: np.isnan(es)}
+    forecast = unknown | {NO_FORECAST: np.isnan(ed), FORECAST_OVER: ~(at < ed)}
+    return {
+        "schedule_variance_months": told(es - at, because=unknown),
+        "spi_t": told(es, because=unknown | {NO_TIME: ~(at > 0)}, over=at),
+        "tspi": told(pd_ - es, because=unknown | {PLAN_OVER: ~(at < pd_)}, over=pd_ - at),
+        "tspi_forecast": told(pd_ - es, because=forecast, over=ed - at),
+    }
+
+
+def _over(value: Numbers, *, factor: Numbers) -> Numbers:
+    """Return the quotient, null where the factor is not above 0."""
+    quotient: Numbers = np.divide(value, factor, out=np.full_like(value, np.nan), where=factor > 0)
+    return quotient
 
 
 def _points(plans: pd.DataFrame) -> pd.DataFrame:

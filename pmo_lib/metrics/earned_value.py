@@ -17,13 +17,14 @@ cumulative to the status date::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 MONEY = ("planned_value", "earned_value", "actual_cost", "budget")
 INPUTS = (*MONEY, "recent_earned", "recent_cost", "spi_t", "management_estimate")
@@ -52,11 +53,15 @@ NOT_POSTED, BELOW_ZERO = "work is earned, but no cost is posted", "actual cost i
 COMPLETE, EXHAUSTED = "the work is complete", "the budget is exhausted"
 NO_RECENT, RECENT_STALL = "too few months on this baseline", "nothing earned, or nothing spent, in the last months"
 NO_MANAGEMENT, NO_TIME_INDEX = "no estimate of the management", "no SPI(t)"
+UNKNOWN = "cannot be computed from these figures"
 NOTHING_LEFT = "the estimate leaves no money for the work that is left"
 
-Told = tuple[pd.Series, pd.Series]
+Numbers = np.ndarray
+Columns = Mapping[str, Numbers]
+Told = tuple[Numbers, Numbers]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # told() says where nothing finite comes out
 def indices(positions: pd.DataFrame) -> pd.DataFrame:
     """Return variances, indices, shares and the to-complete index of the budget.
 
@@ -76,29 +81,30 @@ def indices(positions: pd.DataFrame) -> pd.DataFrame:
         nothing is planned; CPI is 0 where nothing is earned. TCPI is null where the work is complete, or the budget
         spent before it is.
     """
-    rows = positions.reindex(columns=list(INPUTS)).astype("float64")
+    return table_of(money_indices(columns_of(positions, names=INPUTS)), index=positions.index)
+
+
+def money_indices(rows: Columns) -> dict[str, Told]:
+    """Return what :func:`indices` does, from arrays to arrays."""
     pv, ev, ac, bac = (rows[name] for name in MONEY)
-    earned, unspent = _no_earned(rows), bac - ac
-    cost, plan = earned | {NO_ACTUAL: ac.isna()}, earned | {NO_PLAN: pv.isna()}
-    budget = {NO_BUDGET: ~bac.gt(0)}
-    spent = {BELOW_ZERO: ac.lt(0), NOT_POSTED: ac.eq(0) & ev.gt(0), NOTHING_SPENT: ac.eq(0)}
-    whole = {NO_ACTUAL: ac.isna()} | budget
-    unfinished = cost | budget | {COMPLETE: _done(rows), EXHAUSTED: ~unspent.gt(0)}
-    return table_of(
-        {
-            "cost_variance": told(ev - ac, because=cost),
-            "schedule_variance": told(ev - pv, because=plan),
-            "cost_variance_share": told(ev - ac, because=cost | {NOTHING_EARNED: ev.eq(0)}, over=ev),
-            "schedule_variance_share": told(ev - pv, because=plan | {NOTHING_PLANNED: pv.eq(0)}, over=pv),
-            "cpi": told(ev, because=cost | spent, over=ac),
-            "spi": told(ev, because=plan | {NOTHING_PLANNED: pv.eq(0)}, over=pv),
-            "complete_share": told(ev, because=earned | budget, over=bac),
-            "spent_share": told(ac, because=whole, over=bac),
-            "tcpi_budget": told(bac - ev, because=unfinished, over=unspent),
-        }
-    )
+    unspent = bac - ac
+    earned, cost, budget = _no_earned(rows), _no_cost(rows), {NO_BUDGET: ~(bac > 0)}
+    plan, rate = earned | {NO_PLAN: np.isnan(pv)}, no_spi(rows)
+    unfinished = cost | budget | {COMPLETE: complete(rows), EXHAUSTED: ~(unspent > 0)}
+    return {
+        "cost_variance": told(ev - ac, because=cost),
+        "schedule_variance": told(ev - pv, because=plan),
+        "cost_variance_share": told(ev - ac, because=cost | {NOTHING_EARNED: ev == 0}, over=ev),
+        "schedule_variance_share": told(ev - pv, because=rate, over=pv),
+        "cpi": told(ev, because=no_cpi(rows), over=ac),
+        "spi": told(ev, because=rate, over=pv),
+        "complete_share": told(ev, because=earned | budget, over=bac),
+        "spent_share": told(ac, because={NO_ACTUAL: np.isnan(ac)} | budget, over=bac),
+        "tcpi_budget": told(bac - ev, because=unfinished, over=unspent),
+    }
 
 
+@np.errstate(over="ignore", invalid="ignore")  # told() says where nothing finite comes out
 def cost_estimates(positions: pd.DataFrame, *, weight: float = WEIGHT) -> pd.DataFrame:
     """Return the estimates at completion (EAC) by the rules of :data:`COST_RULES`.
 
@@ -117,22 +123,20 @@ def cost_estimates(positions: pd.DataFrame, *, weight: float = WEIGHT) -> pd.Dat
     DataFrame
         Index of ``positions``; each rule with its reason.
     """
-    rows = positions.reindex(columns=list(INPUTS)).astype("float64")
-    known = indices(positions)
-    needed = _no_earned(rows) | {NO_ACTUAL: rows["actual_cost"].isna(), NO_BUDGET: ~rows["budget"].gt(0)}
-    done, left = _done(rows), rows["budget"] - rows["earned_value"]
-    estimates = {
-        rule: told(
-            (rows["actual_cost"] + left / factor.where(factor > 0)).mask(done, rows["actual_cost"]),
-            because=needed | {words: mask & ~done for words, mask in why.items()},
-        )
-        for rule, (factor, why) in _factors(rows, known=known, weight=weight).items()
-    }
+    rows = columns_of(positions, names=INPUTS)
+    done, left = complete(rows), rows["budget"] - rows["earned_value"]
+    needed = _no_cost(rows) | {NO_BUDGET: ~(rows["budget"] > 0)}
+    estimates = {}
+    for rule, (factor, why) in _factors(rows, weight=weight).items():
+        rest = np.divide(left, factor, out=np.full_like(left, np.nan), where=factor > 0)
+        because = needed | {words: holds & ~done for words, holds in why.items()}
+        estimates[rule] = told(rows["actual_cost"] + np.where(done, 0.0, rest), because=because)
     own = rows["management_estimate"]
-    estimates["eac_bottom_up"] = told(own, because={NO_MANAGEMENT: own.isna()})
-    return table_of({rule: estimates[rule] for rule in COST_RULES})
+    estimates["eac_bottom_up"] = told(own, because={NO_MANAGEMENT: np.isnan(own)})
+    return table_of({rule: estimates[rule] for rule in COST_RULES}, index=positions.index)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # told() says where nothing finite comes out
 def at_completion(positions: pd.DataFrame, *, estimate: pd.Series, reason: pd.Series) -> pd.DataFrame:
     """Return what an estimate at completion means: money to go, variance, and the efficiency that it takes for granted.
 
@@ -152,30 +156,34 @@ def at_completion(positions: pd.DataFrame, *, estimate: pd.Series, reason: pd.Se
         ``estimate_to_complete``, ``variance_at_completion``, ``variance_at_completion_share``, ``tcpi_estimate``, each
         with its reason.
     """
-    rows = positions.reindex(columns=list(INPUTS)).astype("float64")
-    ev, ac, bac = rows["earned_value"], rows["actual_cost"], rows["budget"]
-    left, to_spend = bac - ev, estimate - ac
-    unknown = {words: reason.eq(words) for words in reason.unique() if words}
-    budget = unknown | {NO_BUDGET: ~bac.gt(0)}
-    cost = unknown | {NO_ACTUAL: ac.isna()}
-    after = _no_earned(rows) | cost | {COMPLETE: _done(rows), NOTHING_LEFT: ~to_spend.gt(0)}
-    return table_of(
-        {
-            "estimate_to_complete": told(to_spend, because=cost),
-            "variance_at_completion": told(bac - estimate, because=budget),
-            "variance_at_completion_share": told(bac - estimate, because=budget, over=bac),
-            "tcpi_estimate": told(left, because=after | budget, over=to_spend),
-        }
-    )
+    rows = columns_of(positions, names=INPUTS)
+    ev, ac, bac, eac = rows["earned_value"], rows["actual_cost"], rows["budget"], estimate.to_numpy(dtype="float64")
+    unknown = {words: reason.eq(words).to_numpy(dtype=bool) for words in reason.unique() if words}
+    budget, cost = unknown | {NO_BUDGET: ~(bac > 0)}, unknown | {NO_ACTUAL: np.isnan(ac)}
+    after = _no_cost(rows) | budget | {COMPLETE: complete(rows), NOTHING_LEFT: ~(eac - ac > 0)}
+    figures = {
+        "estimate_to_complete": told(eac - ac, because=cost),
+        "variance_at_completion": told(bac - eac, because=budget),
+        "variance_at_completion_share": told(bac - eac, because=budget, over=bac),
+        "tcpi_estimate": told(bac - ev, because=after, over=eac - ac),
+    }
+    return table_of(figures, index=positions.index)
 
 
 def too_low(positions: pd.DataFrame, *, estimates: pd.DataFrame, gap: float) -> pd.Series:
     """Say where management's estimate is below what the last months point to, by more than a share of the latter."""
     recent = estimates["eac_recent"]
-    return estimates["eac_bottom_up"].lt(recent * (1 - gap)) & ~_done(positions.reindex(columns=list(INPUTS)))
+    done = complete(columns_of(positions, names=INPUTS))
+    return estimates["eac_bottom_up"].lt(recent * (1 - gap)) & ~done
 
 
-def told(value: pd.Series, *, because: Mapping[str, pd.Series], over: pd.Series | None = None) -> Told:
+def columns_of(positions: pd.DataFrame, *, names: Sequence[str]) -> Columns:
+    """Return columns as arrays of ``float64``; a column that is not there is null."""
+    rows = positions.reindex(columns=list(names))
+    return {name: rows[name].to_numpy(dtype="float64", na_value=np.nan) for name in names}
+
+
+def told(value: Numbers, *, because: Mapping[str, Numbers], over: Numbers | None = None) -> Told:
     """Return a figure and why it is null: the first reason that holds in a row wins and makes it null.
 
     Parameters
@@ -187,47 +195,64 @@ def told(value: pd.Series, *, because: Mapping[str, pd.Series], over: pd.Series 
     over
         Denominator.
     """
-    holds = [mask.to_numpy(dtype=bool, na_value=False) for mask in because.values()]
-    first = np.select(holds, range(1, len(holds) + 1), default=0)
-    ratio = value if over is None else value / over.where(over.ne(0))
-    words = np.array(["", *because], dtype=object)[first]
-    return ratio.where(first == 0).astype("float64"), pd.Series(words, index=value.index, dtype="str")
+    first = np.select(list(because.values()), range(1, len(because) + 1), default=0)
+    good = first == 0
+    ratio = value if over is None else np.divide(value, over, out=np.full_like(value, np.nan), where=good & (over != 0))
+    first[good & ~np.isfinite(ratio)] = len(because) + 1
+    words = np.array(["", *because, UNKNOWN], dtype=object)[first]
+    return np.where(first == 0, ratio, np.nan), words
 
 
-def table_of(figures: Mapping[str, Told]) -> pd.DataFrame:
+def table_of(figures: Mapping[str, Told], *, index: pd.Index) -> pd.DataFrame:
     """Return figures as a table: each with its reason beside it."""
-    parts = [(name, value, reason) for name, (value, reason) in figures.items()]
-    columns = {name: value for name, value, _ in parts} | {f"{name}_reason": reason for name, _, reason in parts}
-    return pd.DataFrame(columns)
+    columns: dict[str, pd.Series] = {}
+    for name, (value, reason) in figures.items():
+        columns[name] = pd.Series(value, index=index)
+        columns[f"{name}_reason"] = pd.Series(reason, index=index, dtype="str")
+    return pd.DataFrame(columns, index=index)
 
 
-def _factors(
-    rows: pd.DataFrame, *, known: pd.DataFrame, weight: float
-) -> dict[str, tuple[pd.Series, dict[str, pd.Series]]]:
+def complete(rows: Columns) -> Numbers:
+    """Return where all of the budget is earned."""
+    done: Numbers = (rows["budget"] > 0) & (rows["earned_value"] >= rows["budget"] * (1 - TOLERANCE))
+    return done
+
+
+def no_cpi(rows: Columns) -> dict[str, Numbers]:
+    """Return why CPI is null, by reason."""
+    ac = rows["actual_cost"]
+    unposted = (ac == 0) & (rows["earned_value"] > 0)
+    return _no_cost(rows) | {BELOW_ZERO: ac < 0, NOT_POSTED: unposted, NOTHING_SPENT: ac == 0}
+
+
+def no_spi(rows: Columns) -> dict[str, Numbers]:
+    """Return why SPI is null, by reason."""
+    pv = rows["planned_value"]
+    return _no_earned(rows) | {NO_PLAN: np.isnan(pv), NOTHING_PLANNED: pv == 0}
+
+
+def _factors(rows: Columns, *, weight: float) -> dict[str, tuple[Numbers, dict[str, Numbers]]]:
     """Return each rule's performance factor, and why it has none."""
-    cpi, spi, spi_t = known["cpi"], known["spi"], rows["spi_t"]
-    recent = rows["recent_earned"] / rows["recent_cost"].where(rows["recent_cost"].gt(0))
-    nothing = {NOTHING_EARNED: rows["earned_value"].eq(0)}
-    no_cpi = {**_holding(known["cpi_reason"]), **nothing}
-    no_spi = {**no_cpi, **_holding(known["spi_reason"])}
+    known, spi_t = money_indices(rows), rows["spi_t"]
+    cpi, spi = known["cpi"][0], known["spi"][0]
+    earned, cost = rows["recent_earned"], rows["recent_cost"]
+    recent = np.divide(earned, cost, out=np.full_like(earned, np.nan), where=cost > 0)
+    cost_rate = no_cpi(rows) | {NOTHING_EARNED: rows["earned_value"] == 0}
+    both = cost_rate | no_spi(rows)
     return {
-        "eac_budget": (pd.Series(1.0, index=rows.index), {}),
-        "eac_cpi": (cpi, no_cpi),
-        "eac_cpi_spi": (cpi * spi, no_spi),
-        "eac_weighted": (weight * cpi + (1 - weight) * spi, no_spi),
-        "eac_recent": (recent, {NO_RECENT: rows["recent_earned"].isna(), RECENT_STALL: ~recent.gt(0)}),
-        "eac_cpi_spi_t": (cpi * spi_t, {**no_cpi, NO_TIME_INDEX: ~spi_t.gt(0)}),
+        "eac_budget": (np.ones_like(cpi), {}),
+        "eac_cpi": (cpi, cost_rate),
+        "eac_cpi_spi": (cpi * spi, both),
+        "eac_weighted": (weight * cpi + (1 - weight) * spi, both),
+        "eac_recent": (recent, {NO_RECENT: np.isnan(earned) | np.isnan(cost), RECENT_STALL: ~(recent > 0)}),
+        "eac_cpi_spi_t": (cpi * spi_t, cost_rate | {NO_TIME_INDEX: ~(spi_t > 0)}),
     }
 
 
-def _holding(reason: pd.Series) -> dict[str, pd.Series]:
-    return {words: reason.eq(words) for words in reason.unique() if words}
+def _no_earned(rows: Columns) -> dict[str, Numbers]:
+    ev = rows["earned_value"]
+    return {NO_EARNED: np.isnan(ev), ABOVE_BUDGET: ev > rows["budget"] * (1 + TOLERANCE)}
 
 
-def _no_earned(rows: pd.DataFrame) -> dict[str, pd.Series]:
-    above = rows["earned_value"].gt(rows["budget"] * (1 + TOLERANCE))
-    return {NO_EARNED: rows["earned_value"].isna(), ABOVE_BUDGET: above}
-
-
-def _done(rows: pd.DataFrame) -> pd.Series:
-    return rows["budget"].gt(0) & rows["earned_value"].ge(rows["budget"] * (1 - TOLERANCE))
+def _no_cost(rows: Columns) -> dict[str, Numbers]:
+    return _no_earned(rows) | {NO_ACTUAL: np.isnan(rows["actual_cost"])}

@@ -110,7 +110,9 @@ def sums(standings: pd.DataFrame, *, progress: Progress, by: Sequence[str]) -> p
     silent = used[used["forecast_finish_on"].isna() & ~used["complete"].eq(True)].groupby(keys, dropna=False).size()
     table["forecast_finish_on"] = table["forecast_finish_on"].mask(table.index.isin(silent.index))
     table["complete"] = grouped["complete"].all()
-    table = table.reset_index().assign(currency=str(used["currency"].iloc[0]) if len(used) else "", reason="", flags="")
+    table = table.reset_index().assign(
+        currency=str(used["currency"].iloc[0]) if len(used) else None, reason="", flags=""
+    )
     return _scheduled(table, used=used, progress=progress, by=keys)
 
 

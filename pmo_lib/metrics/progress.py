@@ -153,13 +153,20 @@ def _positions(
 
 def _once(history: pd.DataFrame, *, keep: Literal["first", "last"]) -> pd.DataFrame:
     """Return each figure once, as the first or last return has it, and whether another return disagrees."""
-    key = [*KEY, "month"]
+    key, figures = [*KEY, "month"], ["planned_value", *FIGURES]
     rows = history.sort_values("period", kind="stable")
-    told = rows[rows.duplicated(key, keep=False)]
-    spread = told.groupby(key)[["planned_value", *FIGURES]].nunique(dropna=False).gt(1).any(axis="columns")
     one = rows.drop_duplicates(key, keep=keep)
-    again = pd.MultiIndex.from_frame(one[key]).isin(spread.index[spread])
-    one = one.assign(again=again, month_number=month_numbers(one["month"]), plan=one.groupby(KEY, sort=True).ngroup())
+    told = rows[rows.duplicated(key, keep=False)].groupby(key)[figures]
+    spread = told.nunique().gt(1).any(axis="columns")
+    place = pd.MultiIndex.from_frame(one[key])
+    if keep == "first":  # a return holds the months to come, without figures
+        first = told.first().reindex(place).set_axis(one.index)
+        one = one.assign(**{name: one[name].fillna(first[name]) for name in figures})
+    one = one.assign(
+        again=place.isin(spread.index[spread]),
+        month_number=month_numbers(one["month"]),
+        plan=one.groupby(KEY, sort=True).ngroup(),
+    )
     return one.sort_values(["plan", "month_number"], kind="stable", ignore_index=True)
 
 
@@ -245,7 +252,6 @@ def _curve_facts(rows: pd.DataFrame, *, curves: pd.DataFrame, versions: pd.DataF
     return pd.DataFrame(
         {
             "origin": span["min"],
-            "first": span["min"].groupby(keys["project_id"]).transform("min"),
             "plan_reason": reason,
             "budget": top.where(good, own["budget"].where(own["budget"].gt(0))),
             "baseline_finish_on": own["finish_on"],
@@ -290,7 +296,8 @@ def _planned(seen: pd.DataFrame, *, plans: pd.DataFrame, returned: pd.DataFrame,
         planned_value=_planned_at(seen, plans=plans),
         earned_months=earned_months(seen, plans=whole).where(~_above(seen)),
     )
-    starts = seen["month_number"].eq(seen["origin"] + back - 1) & seen["origin"].eq(seen["first"])
+    original = seen["plan"].eq(seen.groupby("project_id")["plan"].transform("first"))
+    starts = seen["month_number"].eq(seen["origin"] + back - 1) & original
     for name, figure in (("recent_earned", "earned_value"), ("recent_cost", "actual_cost")):
         base = seen[f"base_{figure}"].mask(starts & seen[f"base_{figure}"].isna(), 0.0)
         seen[name] = seen[figure] - base

@@ -28,12 +28,11 @@ def months_sentence(months: pd.DataFrame) -> str:
         side = "behind the plan" if behind > 0 else "ahead of it"
         said += f" The work that is done was planned to be done by {day(last['earned_on'])}, "
         said += f"{number(abs(behind), decimals=1)} months {side}."
-    said += f" {int(last['projects'])} of {counted(int(last['projects_asked']), noun='project')} have figures."
+    said += f" {int(last['projects'])} of {counted(int(last['projects_asked']), noun='project')} with figures."
     again = int(months["rebaselined"].sum())
     if again:
-        said += (
-            f" {counted(again, noun='re-baseline')} lie on the way: indices before and after one are not comparable."
-        )
+        verb = "lies" if again == 1 else "lie"
+        said += f" {counted(again, noun='re-baseline')} {verb} on the way: indices before and after are not comparable."
     return said
 
 
@@ -50,7 +49,8 @@ def cost_sentence(units: pd.DataFrame) -> str:
         )
     cpi = projects["cpi"].dropna()
     if len(cpi):
-        said.append(f"{int(cpi.lt(1).sum())} of {counted(len(cpi), noun='project')} have a CPI below 1.")
+        verb = "has" if len(cpi) == 1 else "have"
+        said.append(f"{int(cpi.lt(1).sum())} of {counted(len(cpi), noun='project')} {verb} a CPI below 1.")
     above = projects[projects["flags"].str.contains("above the limit")]
     said.append(
         _listed(
