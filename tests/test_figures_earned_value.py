@@ -46,9 +46,9 @@ FIGURES = [
     (figures.finish_ranges, lambda: units(ev=100.0)), (figures.backtest_errors, bands), (figures.horizon_bars, past),
 ]  # fmt: skip
 TABLES = [
-    (tables.months_table, months), (tables.cost_table, units), (tables.schedule_table, units),
-    (tables.cost_table, lambda: units(ev=120.0)), (tables.schedule_table, lambda: units(ev=0.0)),
-    (tables.bands_table, bands), (tables.horizons_table, past),
+    (tables.months_table, months), (tables.cost_table, units), (tables.time_table, units),
+    (tables.cost_table, lambda: units(ev=120.0)), (tables.time_table, lambda: units(ev=0.0)),
+    (tables.bands_table, bands), (tables.past_table, past),
 ]  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_a_null_always_has_words(write, metric) -> None:  # type: ignore[no-unty
     assert ">None<" not in html
 
 
-@pytest.mark.parametrize("show", [figures.cost_ranges, figures.finish_ranges, tables.cost_table, tables.schedule_table])
+@pytest.mark.parametrize("show", [figures.cost_ranges, figures.finish_ranges, tables.cost_table, tables.time_table])
 def test_names_from_data_run_nothing(show) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
     """A hostile project name is text in figures and tables."""
     shown = show(units(name=HOSTILE))
@@ -99,7 +99,7 @@ def test_a_rebaseline_is_marked() -> None:
 def test_sentences_of_one_project_by_hand() -> None:
     """Sentences say what is earned and spent, how late that is, how far estimates reach, and who is in no sum."""
     table = units()
-    cost, time = says.cost_sentence(table), says.schedule_sentence(table)
+    cost, time = says.cost_sentence(table), says.time_sentence(table)
     assert cost.startswith("The estimates at completion reach from £105 to £175, for a budget of £100.")
     assert "1 of 1 project has a CPI below 1." in cost
     assert "In no sum: Bridge (no earned value returned)." in cost
@@ -120,5 +120,5 @@ def test_the_sentence_of_the_back_test_says_borrowed() -> None:
 
 def test_the_sentence_of_past_outlooks_by_hand() -> None:
     """An outlook of 120 for an out-turn of 100 was 20 % off and too high."""
-    said = says.horizons_sentence(past())
+    said = says.past_sentence(past())
     assert said.startswith("Over 1 finished year: 2 months ahead outlooks were 20.0% off; the total was too high")

@@ -1,8 +1,9 @@
 """Pure metrics by PMO subject: tables in, tidy tables out; no figure, no file, no clock.
 
-Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk`` < ``last_known`` < ``fiscal``,
-``ratings``, ``schedule``, ``baselines``, ``milestones``, ``submission``, ``disclosure``, ``quality``, ``bridge``,
-``exposure``, ``attention`` < ``cohorts``, ``ledger``, ``facts``, ``health``, ``coverage``, ``risk_summary`` <
-``accounts``, ``hierarchy``, ``structure``, ``portfolio`` < ``outlook``, ``cost``, ``standing``, ``headline`` <
+Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk``, ``calendar``, ``earned_value``
+< ``last_known``, ``earned_schedule`` < ``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``,
+``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``, ``progress`` < ``cohorts``,
+``ledger``, ``facts``, ``health``, ``coverage``, ``risk_summary``, ``backtest`` < ``accounts``, ``hierarchy``,
+``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``, ``headline`` < ``performance`` <
 ``finance``, ``hygiene``, ``contingency``, ``followup``.
 """

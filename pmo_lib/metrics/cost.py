@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pmo_lib.metrics.accuracy import by_horizon, outlook_errors
 from pmo_lib.metrics.accounts import outlooks
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge, bridge_steps
 from pmo_lib.metrics.fiscal import FiscalYear
@@ -79,6 +80,11 @@ class Years:
     def under(self) -> pd.DataFrame:
         """As :func:`underspends`."""
         return underspends(self.rows, projects=self.projects, view=self.view, flag=self.limits.underspend_flag)
+
+    @property
+    def past(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.accuracy.by_horizon`."""
+        return by_horizon(outlook_errors(self.finance, projects=self.projects, states=self.states, view=self.view))
 
 
 @dataclass(frozen=True, eq=False)

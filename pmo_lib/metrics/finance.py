@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pmo_lib.metrics.cost import Lives, Years
     from pmo_lib.metrics.outlook import Year
+    from pmo_lib.metrics.performance import Earned
 
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 RUN_OF_YEARS = 4
@@ -27,6 +28,13 @@ REASON_OF = {
     "commitments": "none_reason", "transfers": "transfers_reason", "recharges": "recharges_reason",
     "adjustments": "adjustments_reason",
 }  # fmt: skip
+# Name: column of the whole portfolio's position, and its unit; "" is the currency.
+EARNED = {
+    "planned_value": ("planned_value", ""), "earned_value": ("earned_value", ""), "actual_cost": ("actual_cost", ""),
+    "budget_at_completion": ("budget", ""), "estimate_at_completion_cpi": ("eac_cpi", ""), "cpi": ("cpi", "ratio"),
+    "spi": ("spi", "ratio"), "spi_t": ("spi_t", "ratio"),
+}  # fmt: skip
+NO_EARNED_VALUE = "no project has earned value of this month"
 # In the order of the tiles.
 LABELS = {
     "outlook": "Outlook of the year",
@@ -45,15 +53,15 @@ OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
 
 
-def published(year: Year, *, years: Years, lives: Lives) -> dict[str, pd.DataFrame]:
+def published(year: Year, *, years: Years, lives: Lives, earned: Earned | None = None) -> dict[str, pd.DataFrame]:
     """Return the tables that a roll-up reads; the arguments are those of :func:`headline`."""
     return {
         "whole_life_cost": lives.rows, "in_year": years.this_year, "underspend": years.under,
-        "disclosure": lives.disclosure, "levels": year.levels,
+        "disclosure": lives.disclosure, "levels": year.levels, **(earned.published if earned else {}),
     }  # fmt: skip
 
 
-def headline(year: Year, *, years: Years, lives: Lives) -> pd.DataFrame:
+def headline(year: Year, *, years: Years, lives: Lives, earned: Earned | None = None) -> pd.DataFrame:
     """Return the published figures, the most telling first: sums of the published tables' columns.
 
     Parameters
@@ -64,6 +72,8 @@ def headline(year: Year, *, years: Years, lives: Lives) -> pd.DataFrame:
         Spending against plan; of the large underspends those of this fiscal year are counted.
     lives
         Whole-life costs.
+    earned
+        Earned value.
 
     Returns
     -------
@@ -73,6 +83,7 @@ def headline(year: Year, *, years: Years, lives: Lives) -> pd.DataFrame:
     levels, rates, in_year, whole_life = year.levels, year.rates, years.this_year, lives.rows
     this_year = years.under[years.under["year"].isin(in_year["year"])]
     rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(this_year)]
+    rows += _earned(earned.units) if earned else []
     named = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table = pd.concat([named, rates[named.columns]], ignore_index=True) if len(rates) else named
     return _labelled(table, notes=_notes(levels, in_year=in_year, whole_life=whole_life))
@@ -176,6 +187,15 @@ def _life_notes(whole_life: pd.DataFrame) -> dict[str, str]:
         "whole_life_cost": f"{costed} of {counted(here, noun='project')} with a figure",
         "whole_life_cost_last_known": f"{counted(len(silent), noun='project')} in no total{latest}",
     }
+
+
+def _earned(units: pd.DataFrame) -> Iterator[Row]:
+    """Yield the position of the whole portfolio; null where no project has figures of this month."""
+    whole = units.iloc[0] if len(units) else pd.Series(dtype="object")
+    currency = whole.get("currency")
+    for name, (column, unit) in EARNED.items():
+        known = unit or (str(currency) if pd.notna(currency) else "money")
+        yield name, whole.get(column), known, whole.get(f"{column}_reason") or NO_EARNED_VALUE
 
 
 def _sum(amounts: pd.Series) -> float:

@@ -7,22 +7,28 @@ Every sum is a position of its own: its indices are ratios of sums, its planned 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pmo_lib.metrics.backtest import error_bands, forecast_errors
+
 from pmo_lib.metrics.calendar import HORIZON, months_written
 from pmo_lib.metrics.earned_schedule import TIME_RULES, duration_estimates, earned_months, planned_months, schedule
-from pmo_lib.metrics.earned_value import MONEY, at_completion, cost_estimates, indices, too_low
+from pmo_lib.metrics.earned_value import COST_RULES, MONEY, at_completion, cost_estimates, indices, too_low
 from pmo_lib.metrics.money import major_units, minor_units, one_base
 from pmo_lib.metrics.movement import joined
 from pmo_lib.metrics.outlook import PORTFOLIO, PROGRAMME, PROJECT
-from pmo_lib.metrics.progress import standing
+from pmo_lib.metrics.progress import measured, standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pmo_lib.metrics.fiscal import View
     from pmo_lib.metrics.progress import Progress, Terms
+    from pmo_lib.parameters.models import Organisation
 
 UNIT_FACTS = ["level", "programme_id", "project_id", "name", "projects", "projects_measured"]
 MONTH_COLUMNS = [
@@ -30,9 +36,64 @@ MONTH_COLUMNS = [
     "spi_t_reason", "projects", "projects_asked", "rebaselined", "ends_on", "earned_on", "status_on",
     "behind_months", "budget", "currency",
 ]  # fmt: skip
+PUBLISHED_UNITS = [
+    *UNIT_FACTS, "month", *MONEY, "currency", "cpi", "spi", "complete_share", "elapsed_months", "earned_months",
+    "planned_months", "spi_t", *COST_RULES, "planned_finish_on", "forecast_finish_on",
+    *(f"{rule}_on" for rule in TIME_RULES), "flags", "reason", "source_ref",
+]  # fmt: skip
+PUBLISHED_MONTHS = ["month", "planned_value", "earned_value", "actual_cost", "projects", "currency"]
 BEYOND = "beyond 2100 at this pace"
 NOT_IN_MONTH = "no figures in this month"
 RECOVERY, HOPEFUL = "to-complete index above the limit", "management's estimate below the recent trend"
+
+
+@dataclass(frozen=True, eq=False)
+class Earned:
+    """All that a report says of earned value; ``earned_value``, ``baselines`` and ``projects`` are histories."""
+
+    earned_value: pd.DataFrame
+    baselines: pd.DataFrame
+    projects: pd.DataFrame
+    programmes: pd.DataFrame
+    view: View
+    settings: Organisation
+    status_on: pd.Timestamp
+
+    @cached_property
+    def progress(self) -> Progress:
+        """As :func:`pmo_lib.metrics.progress.measured`."""
+        return measured(
+            self.earned_value,
+            baselines=self.baselines,
+            projects=self.projects,
+            settings=self.settings,
+            status_on=self.status_on,
+        )
+
+    @cached_property
+    def units(self) -> pd.DataFrame:
+        """As :func:`units`."""
+        return units(self.progress, projects=self.view.between.now(self.projects), programmes=self.programmes)
+
+    @cached_property
+    def months(self) -> pd.DataFrame:
+        """As :func:`months`."""
+        return months(self.progress, projects=self.view.between.now(self.projects))
+
+    @cached_property
+    def bands(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.backtest.error_bands`."""
+        errors = forecast_errors(self.progress, projects=self.projects)
+        return error_bands(errors, rules=self.settings.earned_value)
+
+    @property
+    def published(self) -> dict[str, pd.DataFrame]:
+        """The tables that a roll-up reads: what is needed to add levels up, and the errors of the rules."""
+        return {
+            "earned_value": self.units.reindex(columns=PUBLISHED_UNITS),
+            "earned_months": self.months.reindex(columns=PUBLISHED_MONTHS),
+            "forecast_errors": self.bands,
+        }
 
 
 def units(progress: Progress, *, projects: pd.DataFrame, programmes: pd.DataFrame) -> pd.DataFrame:

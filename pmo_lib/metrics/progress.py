@@ -15,6 +15,7 @@ import pandas as pd
 from pmo_lib.metrics.calendar import Calendar, calendar_of, month_numbers, months_written
 from pmo_lib.metrics.earned_schedule import earned_months, planned_months, schedule
 from pmo_lib.metrics.earned_value import ABOVE_BUDGET, NO_ACTUAL, NO_EARNED, NO_PLAN, TOLERANCE
+from pmo_lib.metrics.money import converted
 from pmo_lib.metrics.movement import joined, names_of
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ BEFORE_START = "the status date is before the start of the baseline"
 RESTATED, CREDIT, STEPPED = "earned value fell", "actual cost fell", "steps over months without planned work"
 STOPPED, LOW, UNPOSTED = "months at a stop are not counted", "low confidence", "work earned, no cost posted"
 REPORTED_AGAIN, OTHER_BUDGET = "restated in a later return", "planned value sums to more than the budget"
+WHOLE_LIFE = ["whole_life_cost_forecast", "whole_life_cost_baseline"]
 SAME_SCOPE = 0.01
 
 
@@ -81,7 +83,8 @@ def measured(
     earned_value, baselines, projects
         Histories of these tables, with ``period`` in front.
     settings, status_on
-        Limits and working calendar of the organisation; the status date of the last return.
+        Limits, working calendar and stated rates of the organisation: money in a currency with a rate is converted;
+        the status date of the last return.
 
     Returns
     -------
@@ -93,6 +96,12 @@ def measured(
         ``; ``. Empty where nothing was returned.
     """
     terms = Terms(settings.earned_value, calendar_of(settings.working_calendar), pd.Timestamp(status_on))
+    money = {"rates": settings.rates, "currency": settings.currency}
+    earned_value = converted(earned_value, columns=["planned_value", *FIGURES], **money)
+    projects, baselines = (
+        converted(projects, columns=WHOLE_LIFE, **money),
+        converted(baselines, columns=["budget"], **money),
+    )
     rows = earned_value[earned_value["project_id"].isin(projects["project_id"].unique())]
     if rows.empty:
         none = pd.DataFrame(columns=POSITION_COLUMNS)
@@ -334,7 +343,7 @@ def _planned_at(seen: pd.DataFrame, *, plans: pd.DataFrame) -> pd.Series:
 
 def _expected(projects: pd.DataFrame) -> pd.DataFrame:
     """Return what each return said of whole-life cost and finish, by project and month."""
-    names = ["whole_life_cost_forecast", "whole_life_cost_baseline", "finish_forecast_on", "currency"]
+    names = [*WHOLE_LIFE, "finish_forecast_on", "currency"]
     rows = projects[["project_id", "period", *names]].drop_duplicates(["project_id", "period"])
     rows = rows.assign(month_number=month_numbers(rows["period"])).drop(columns="period")
     return rows.rename(columns={"finish_forecast_on": "forecast_finish_on", "currency": "expected_currency"})

@@ -95,7 +95,6 @@ class RiskRules(Model):
         return self
 
 
-<<<<<<< HEAD
 class Rate(Model):
     """What one unit of a currency is worth in the organisation's own, on a day, by a source that others can check."""
 
@@ -128,7 +127,8 @@ class FinanceRules(Model):
         if self.burn_red < self.burn_amber:
             raise ValueError("red must not be reached before amber: raise burn_red or lower burn_amber")
         return self
-=======
+
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -156,7 +156,6 @@ class EarnedValueRules(Model):
     backtest_projects: int = Field(
         10, ge=1, description="A rule is recommended from as many finished projects of our own on"
     )
->>>>>>> 722ceed (Earned value, earned schedule and the back-test of their rules)
 
 
 class Organisation(Model):
@@ -183,8 +182,9 @@ class Organisation(Model):
     )
     thresholds: Thresholds = Thresholds()
     risk: RiskRules = RiskRules()
-<<<<<<< HEAD
     finance: FinanceRules = FinanceRules()
+    earned_value: EarnedValueRules = EarnedValueRules()
+    working_calendar: WorkingCalendar = WorkingCalendar()
 
 
 class Exhibit(Model):
@@ -210,10 +210,6 @@ class Section(Model):
     report: Identifier = Field(description="Report that it stands in")
     slot: str = Field(description="Id of the cell of the report's notebook after which it stands")
     exhibits: tuple[Exhibit, ...] = Field(min_length=1, description="What it shows, in order")
-=======
-    earned_value: EarnedValueRules = EarnedValueRules()
-    working_calendar: WorkingCalendar = WorkingCalendar()
->>>>>>> 722ceed (Earned value, earned schedule and the back-test of their rules)
 
 
 class Portfolio(Model):

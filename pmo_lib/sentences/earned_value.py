@@ -65,7 +65,7 @@ def cost_sentence(units: pd.DataFrame) -> str:
     return " ".join(part for part in said if part)
 
 
-def schedule_sentence(units: pd.DataFrame) -> str:
+def time_sentence(units: pd.DataFrame) -> str:
     """Say when the work would finish at the pace so far, and whose forecast is earlier."""
     whole, projects = units.iloc[0], units[units["level"].eq("project")]
     said = []
@@ -110,7 +110,7 @@ def bands_sentence(bands: pd.DataFrame) -> str:
     return " ".join(said)
 
 
-def horizons_sentence(horizons: pd.DataFrame) -> str:
+def past_sentence(horizons: pd.DataFrame) -> str:
     """Say how far off outlooks were, early and late in the year; see ``metrics.accuracy.by_horizon``."""
     known = horizons[horizons["wape"].notna()]
     if known.empty:

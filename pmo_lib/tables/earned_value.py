@@ -70,7 +70,7 @@ def cost_table(units: pd.DataFrame) -> HtmlTable:
     return html_table(_named(units), columns=columns, caption=caption)
 
 
-def schedule_table(units: pd.DataFrame) -> HtmlTable:
+def time_table(units: pd.DataFrame) -> HtmlTable:
     """Write earned schedule and the finish dates by rule of every level; see ``metrics.performance.units``."""
     columns = [
         Show("name", "Level"),
@@ -111,7 +111,7 @@ def bands_table(bands: pd.DataFrame) -> HtmlTable:
     return html_table(rows, columns=columns, caption="Errors of every rule against what happened")
 
 
-def horizons_table(horizons: pd.DataFrame) -> HtmlTable:
+def past_table(horizons: pd.DataFrame) -> HtmlTable:
     """Write accuracy and bias of past outlooks; see ``metrics.accuracy.by_horizon``."""
     columns = [
         Show("months_ahead", "Months ahead", "number"),
