@@ -9,7 +9,7 @@ from test_metrics_backtest import bands_of, horizons, outlook_rows
 from test_metrics_progress import PLAN, PROGRAMMES, measured, projects_of, rows_of
 
 from pmo_lib.figures import earned_value as figures
-from pmo_lib.metrics import performance
+from pmo_lib.metrics import earned
 from pmo_lib.parameters.models import EarnedValueRules
 from pmo_lib.sentences import earned_value as says
 from pmo_lib.tables import earned_value as tables
@@ -20,14 +20,14 @@ HOSTILE = "<b onclick='x'>A</b> & <script>alert(1)</script>"
 def units(*, ev: float = 20.0, name: str = "Bridge") -> pd.DataFrame:
     """Return the levels of a project with figures and one without."""
     found = measured(rows_of("A", plan=PLAN, ev=[8, ev], ac=[9, 25]), period="2025-02")
-    return performance.units(found, projects=projects_of("A", "B", name=name), programmes=PROGRAMMES)
+    return earned.units(found, projects=projects_of("A", "B", name=name), programmes=PROGRAMMES)
 
 
 def months() -> pd.DataFrame:
     """Return the months of a project that is re-baselined in the second."""
     rows = [*rows_of("A", plan=PLAN, ev=[8], ac=[9]), *rows_of("A", plan=[8, 30, 100], ev=[], ac=[], version="2")]
     rows[-2] |= {"earned_value": 20.0, "actual_cost": 25.0}
-    return performance.months(measured(rows, period="2025-02"), projects=projects_of("A"))
+    return earned.months(measured(rows, period="2025-02"), projects=projects_of("A"))
 
 
 def bands() -> pd.DataFrame:

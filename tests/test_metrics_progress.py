@@ -12,7 +12,7 @@ from histories import history
 from hypothesis import given, settings, strategies as st
 
 from pmo_lib.errors import ParameterError, ReportError
-from pmo_lib.metrics import earned_value, performance, progress
+from pmo_lib.metrics import earned, earned_value, progress
 from pmo_lib.metrics.calendar import calendar_of, month_numbers, months_written
 from pmo_lib.parameters.models import Organisation, WorkingCalendar
 
@@ -253,8 +253,8 @@ def test_management_estimates_count_on_the_budget_s_scope_only() -> None:
 
 def test_standing_tells_of_every_project() -> None:
     """A project without figures, with old ones, or with unusable ones says so."""
-    rows = [*rows_of("A", plan=PLAN, ev=[8, 20], ac=[9, 25]), *rows_of("B", plan=PLAN, ev=[8], ac=[9]),
-            *rows_of("C", plan=PLAN, ev=[8, 120], ac=[9, 25]), *rows_of("D", plan=PLAN, ev=[8, 20], ac=[9])]  # fmt: skip
+    figures = {"A": ([8, 20], [9, 25]), "B": ([8], [9]), "C": ([8, 120], [9, 25]), "D": ([8, 20], [9])}
+    rows = [row for name, (ev, ac) in figures.items() for row in rows_of(name, plan=PLAN, ev=ev, ac=ac)]
     told = [{"project_id": name} for name in "ABCDE"]
     found = measured(rows, period="2025-02", projects=told)
     table = progress.standing(found, projects=projects_of(*"ABCDE")).set_index("project_id")
@@ -269,10 +269,10 @@ def test_nothing_returned_is_empty() -> None:
     """Without earned value every table is empty, with its columns."""
     found = measured(rows_of("A", plan=PLAN, ev=[8], ac=[9]), period="2025-01", projects=[{"project_id": "Z"}])
     assert found.positions.empty
-    assert performance.units(
+    assert earned.units(
         found, projects=projects_of("Z"), programmes=pd.DataFrame(columns=["programme_id", "name"])
     ).empty
-    assert performance.months(found, projects=projects_of("Z")).empty
+    assert earned.months(found, projects=projects_of("Z")).empty
 
 
 # --- sums -------------------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def two_projects() -> progress.Progress:
 
 def test_the_index_of_a_portfolio_is_the_ratio_of_sums() -> None:
     """100 / 125 and 10 / 5 make 110 / 130 = 0.846; the mean of the ratios would say 1.4."""
-    units = performance.units(two_projects(), projects=projects_of("A", "B"), programmes=PROGRAMMES.iloc[:0])
+    units = earned.units(two_projects(), projects=projects_of("A", "B"), programmes=PROGRAMMES.iloc[:0])
     assert units["level"].tolist() == ["portfolio", "project", "project"]
     assert units["cpi"].tolist() == pytest.approx([110 / 130, 0.8, 2.0])
     assert units.loc[0, ["planned_value", "earned_value", "actual_cost", "budget"]].tolist() == [105, 110, 130, 210]
@@ -297,7 +297,7 @@ def test_the_index_of_a_portfolio_is_the_ratio_of_sums() -> None:
 
 def test_earned_schedule_of_a_sum_is_read_on_the_sum_of_the_curves() -> None:
     """The curves add up to 50, 105, 160, 210: 110 earned is 2 months and 5 / 55 of the third."""
-    units = performance.units(two_projects(), projects=projects_of("A", "B"), programmes=PROGRAMMES.iloc[:0])
+    units = earned.units(two_projects(), projects=projects_of("A", "B"), programmes=PROGRAMMES.iloc[:0])
     names = ["earned_months", "elapsed_months", "planned_months"]
     assert units.loc[0, names].tolist() == pytest.approx([2 + 5 / 55, 2, 4])
 
@@ -305,7 +305,7 @@ def test_earned_schedule_of_a_sum_is_read_on_the_sum_of_the_curves() -> None:
 def test_programmes_stand_before_their_projects() -> None:
     """Levels come in reading order, and a programme's money is the sum of its projects'."""
     projects = pd.concat([projects_of("A", programme_id="P"), projects_of("B")], ignore_index=True)
-    units = performance.units(two_projects(), projects=projects, programmes=PROGRAMMES)
+    units = earned.units(two_projects(), projects=projects, programmes=PROGRAMMES)
     assert units["name"].tolist() == ["Whole portfolio", "Bridges", "A", "Without programme", "B"]
     assert units["budget"].tolist() == [210, 200, 200, 10, 10]
 
@@ -314,8 +314,8 @@ def test_functions_are_sums_of_the_same_positions() -> None:
     """Any column makes a level: a function over portfolios has the ratio of their sums and the sum of their curves."""
     found = two_projects()
     standing = progress.standing(found, projects=projects_of("A", "B")).assign(function="Transport")
-    whole = performance.sums(standing, progress=found, by=["function"])
-    units = performance.units(found, projects=projects_of("A", "B"), programmes=PROGRAMMES.iloc[:0])
+    whole = earned.sums(standing, progress=found, by=["function"])
+    units = earned.units(found, projects=projects_of("A", "B"), programmes=PROGRAMMES.iloc[:0])
     assert whole[["earned_value", "actual_cost", "earned_months"]].iloc[0].tolist() == pytest.approx(
         units.loc[0, ["earned_value", "actual_cost", "earned_months"]].tolist()
     )
@@ -326,20 +326,20 @@ def test_currencies_are_not_added() -> None:
     euro = [row | {"currency": "EUR"} for row in rows_of("B", plan=PLAN, ev=[8], ac=[9])]
     found = measured([*rows_of("A", plan=PLAN, ev=[8], ac=[9]), *euro], period="2025-01")
     with pytest.raises(ReportError, match="currency is mixed"):
-        performance.units(found, projects=projects_of("A", "B"), programmes=PROGRAMMES)
+        earned.units(found, projects=projects_of("A", "B"), programmes=PROGRAMMES)
 
 
 def test_only_what_can_be_added_is_added() -> None:
     """A project without figures of the month is in no sum; the level says how many are."""
     rows = [*rows_of("A", plan=PLAN, ev=[8, 20], ac=[9, 25]), *rows_of("B", plan=PLAN, ev=[8], ac=[9])]
-    units = performance.units(measured(rows, period="2025-02"), projects=projects_of("A", "B"), programmes=PROGRAMMES)
+    units = earned.units(measured(rows, period="2025-02"), projects=projects_of("A", "B"), programmes=PROGRAMMES)
     assert units.loc[0, ["projects", "projects_measured", "budget"]].tolist() == [2, 1, 100.0]
 
 
 def test_finish_dates_are_working_days_counted_from_now() -> None:
     """At SPI(t) 0.75 four months take 5 1/3: the finish is a third into June 2025, its seventh working day."""
     found = measured(rows_of("A", plan=PLAN, ev=[8, 20], ac=[9, 25]), period="2025-02")
-    units = performance.units(found, projects=projects_of("A"), programmes=PROGRAMMES)
+    units = earned.units(found, projects=projects_of("A"), programmes=PROGRAMMES)
     assert units.loc[1, "es_spi_t"] == pytest.approx(5 + 1 / 3)
     assert units.loc[1, "es_spi_t_on"] == pd.Timestamp("2025-06-10")
     assert units.loc[1, "es_plan_on"] == pd.Timestamp("2025-05-15")
@@ -348,14 +348,14 @@ def test_finish_dates_are_working_days_counted_from_now() -> None:
 def test_a_finish_beyond_the_calendar_says_so() -> None:
     """Where hardly anything is earned the finish is a reason, not a date in another century."""
     found = measured(rows_of("A", plan=PLAN, ev=[0.01, 0.01], ac=[9, 25]), period="2025-02")
-    units = performance.units(found, projects=projects_of("A"), programmes=PROGRAMMES)
+    units = earned.units(found, projects=projects_of("A"), programmes=PROGRAMMES)
     assert pd.isna(units.loc[1, "es_spi_t_on"])
     assert units.loc[1, "es_spi_t_on_reason"] == "beyond 2100 at this pace"
 
 
 def test_months_follow_the_same_projects_back() -> None:
     """By month the indices are those of the sums in that month, and the plan runs on to its end."""
-    months = performance.months(two_projects(), projects=projects_of("A", "B")).set_index("month")
+    months = earned.months(two_projects(), projects=projects_of("A", "B")).set_index("month")
     assert months["planned_value"].tolist() == [50, 105, 160, 210]
     assert months["known"].tolist() == [True, True, False, False]
     assert months["cpi"].iloc[:2].tolist() == pytest.approx([50 / 60, 110 / 130])
@@ -378,10 +378,10 @@ def test_sums_by_a_plain_loop(parts: list[tuple[list[int], int]]) -> None:
         rows += rows_of(f"P{number}", plan=curve, ev=[curve[0] / 2], ac=[ac / 100], start=1)
     names = [f"P{number}" for number in range(len(parts))]
     found = measured(rows, period="2025-02")
-    units = performance.units(found, projects=projects_of(*names), programmes=PROGRAMMES)
+    units = earned.units(found, projects=projects_of(*names), programmes=PROGRAMMES)
     assert units.loc[0, "actual_cost"] == sum(ac for _, ac in parts) / 100
     assert units.loc[0, "budget"] == sum(sum(rises) for rises, _ in parts) / 100
     longest = max(len(rises) for rises, _ in parts)
     curve = [sum(sum(rises[: end + 1]) for rises, _ in parts) / 100 for end in range(longest)]
-    months = performance.months(found, projects=projects_of(*names))
+    months = earned.months(found, projects=projects_of(*names))
     assert months["planned_value"].tolist() == pytest.approx(curve)

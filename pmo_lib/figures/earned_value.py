@@ -34,7 +34,7 @@ KINDS = {"cost": "Cost", "time": "Time"}
 
 
 def months_curves(months: pd.DataFrame) -> go.Figure:
-    """Draw the S-curve with earned schedule, and the indices below; see ``metrics.performance.months``."""
+    """Draw the S-curve with earned schedule, and the indices below; see ``metrics.earned.months``."""
     scale = money_scale(months["planned_value"], currency=str(months["currency"].iloc[0]))
     known = months[months["known"]]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1, row_heights=[0.6, 0.4])
@@ -71,7 +71,7 @@ def months_curves(months: pd.DataFrame) -> go.Figure:
 
 
 def cost_ranges(units: pd.DataFrame) -> go.Figure:
-    """Draw the estimates at completion by rule as a share of the budget; see ``metrics.performance.units``."""
+    """Draw the estimates at completion by rule as a share of the budget; see ``metrics.earned.units``."""
     rows = _largest(units[units["budget"].gt(0) & units["eac_budget"].notna()])
     shares = {name: rows[name] / rows["budget"] * 100 for name in (*COST_OTHERS, *(mark[0] for mark in COST_MARKS))}
     table = pd.DataFrame(shares).clip(upper=LONGEST)
@@ -92,7 +92,7 @@ def cost_ranges(units: pd.DataFrame) -> go.Figure:
 
 
 def finish_ranges(units: pd.DataFrame) -> go.Figure:
-    """Draw the finish dates by rule, beside plan and forecast; see ``metrics.performance.units``."""
+    """Draw the finish dates by rule, beside plan and forecast; see ``metrics.earned.units``."""
     rows = _largest(units[units["es_plan_on"].notna()])
     latest = pd.to_datetime(rows["planned_finish_on"]) + pd.DateOffset(years=LATEST_YEARS)
     names = (*TIME_OTHERS, *(mark[0] for mark in TIME_MARKS))

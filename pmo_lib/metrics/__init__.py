@@ -4,6 +4,6 @@ Inside, by order of use: ``movement`` (two periods, like for like), ``money``, `
 < ``last_known``, ``earned_schedule`` < ``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``,
 ``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``, ``progress`` < ``cohorts``,
 ``ledger``, ``facts``, ``health``, ``coverage``, ``risk_summary``, ``backtest`` < ``accounts``, ``hierarchy``,
-``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``, ``headline`` < ``performance`` <
+``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``, ``headline`` < ``earned`` <
 ``finance``, ``hygiene``, ``contingency``, ``followup``.
 """

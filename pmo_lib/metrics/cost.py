@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pmo_lib.metrics.accuracy import by_horizon, outlook_errors
 from pmo_lib.metrics.accounts import outlooks
+from pmo_lib.metrics.accuracy import by_horizon, outlook_errors
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge, bridge_steps
 from pmo_lib.metrics.fiscal import FiscalYear
 from pmo_lib.metrics.last_known import in_words, last_known

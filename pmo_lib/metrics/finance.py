@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pmo_lib.metrics.cost import Lives, Years
+    from pmo_lib.metrics.earned import Earned
     from pmo_lib.metrics.outlook import Year
-    from pmo_lib.metrics.performance import Earned
 
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 RUN_OF_YEARS = 4

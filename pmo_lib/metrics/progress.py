@@ -96,12 +96,10 @@ def measured(
         ``; ``. Empty where nothing was returned.
     """
     terms = Terms(settings.earned_value, calendar_of(settings.working_calendar), pd.Timestamp(status_on))
-    money = {"rates": settings.rates, "currency": settings.currency}
-    earned_value = converted(earned_value, columns=["planned_value", *FIGURES], **money)
-    projects, baselines = (
-        converted(projects, columns=WHOLE_LIFE, **money),
-        converted(baselines, columns=["budget"], **money),
-    )
+    rates, own = settings.rates, settings.currency
+    earned_value = converted(earned_value, columns=["planned_value", *FIGURES], rates=rates, currency=own)
+    projects = converted(projects, columns=WHOLE_LIFE, rates=rates, currency=own)
+    baselines = converted(baselines, columns=["budget"], rates=rates, currency=own)
     rows = earned_value[earned_value["project_id"].isin(projects["project_id"].unique())]
     if rows.empty:
         none = pd.DataFrame(columns=POSITION_COLUMNS)

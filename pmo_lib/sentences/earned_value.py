@@ -17,7 +17,7 @@ BANDS = ("10–30%", "30–60%", "60–90%")
 
 
 def months_sentence(months: pd.DataFrame) -> str:
-    """Say what is earned for what is planned and spent, and how late that is; see ``metrics.performance.months``."""
+    """Say what is earned for what is planned and spent, and how late that is; see ``metrics.earned.months``."""
     last = months[months["known"]].iloc[-1]
     planned, earned, spent = (
         _money(last, column=f"{name}") for name in ("planned_value", "earned_value", "actual_cost")
@@ -37,7 +37,7 @@ def months_sentence(months: pd.DataFrame) -> str:
 
 
 def cost_sentence(units: pd.DataFrame) -> str:
-    """Say how far the estimates of the whole reach, and who is above budget; see ``metrics.performance.units``."""
+    """Say how far the estimates of the whole reach, and who is above budget; see ``metrics.earned.units``."""
     whole, projects = units.iloc[0], units[units["level"].eq("project")]
     rules = [name for name in units.columns if name.startswith("eac_") and not name.endswith("_reason")]
     known = whole[rules].dropna().astype("float64")

@@ -26,7 +26,7 @@ KINDS = {"cost": "Cost", "time": "Time"}
 
 
 def months_table(months: pd.DataFrame) -> HtmlTable:
-    """Write planned value, earned value, cost and indices by month; see ``metrics.performance.months``."""
+    """Write planned value, earned value, cost and indices by month; see ``metrics.earned.months``."""
     rows = months.assign(to_come="to come")
     columns = [
         Show("month", "Month", "month"),
@@ -43,7 +43,7 @@ def months_table(months: pd.DataFrame) -> HtmlTable:
 
 
 def cost_table(units: pd.DataFrame) -> HtmlTable:
-    """Write money, indices and estimates at completion of every level; see ``metrics.performance.units``."""
+    """Write money, indices and estimates at completion of every level; see ``metrics.earned.units``."""
     columns = [
         Show("name", "Level"),
         Show("measured", "Projects with figures"),
@@ -71,7 +71,7 @@ def cost_table(units: pd.DataFrame) -> HtmlTable:
 
 
 def time_table(units: pd.DataFrame) -> HtmlTable:
-    """Write earned schedule and the finish dates by rule of every level; see ``metrics.performance.units``."""
+    """Write earned schedule and the finish dates by rule of every level; see ``metrics.earned.units``."""
     columns = [
         Show("name", "Level"),
         Show("elapsed_months", "Elapsed (AT), months", "exact", reason="reason"),

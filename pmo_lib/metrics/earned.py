@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pmo_lib.metrics.backtest import error_bands, forecast_errors
-
 from pmo_lib.metrics.calendar import HORIZON, months_written
 from pmo_lib.metrics.earned_schedule import TIME_RULES, duration_estimates, earned_months, planned_months, schedule
 from pmo_lib.metrics.earned_value import COST_RULES, MONEY, at_completion, cost_estimates, indices, too_low
