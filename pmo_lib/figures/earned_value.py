@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pmo_lib.figures.labels import Rows, framed
-from pmo_lib.theme import ACCENT, HOLD, INK, MUTED, RULE, SERIES, counted, day, money_scale, number, share
+from pmo_lib.theme import ACCENT, HOLD, INK, MUTED, RULE, SERIES, counted, day, money, money_scale, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,19 +75,18 @@ def cost_ranges(units: pd.DataFrame) -> go.Figure:
     rows = _largest(units[units["budget"].gt(0) & units["eac_budget"].notna()])
     shares = {name: rows[name] / rows["budget"] * 100 for name in (*COST_OTHERS, *(mark[0] for mark in COST_MARKS))}
     table = pd.DataFrame(shares).clip(upper=LONGEST)
-    scale = money_scale(rows["budget"], currency=str(rows["currency"].iloc[0]) if len(rows) else "")
     lines = Rows.of(
-        f"{name}: budget {scale.write(budget)} ({scale.unit})"
-        for name, budget in zip(rows["name"], rows["budget"], strict=True)
+        f"{row['name']}: budget {money(row['budget'], currency=str(row['currency']))}"
+        for row in rows.to_dict("records")
     )
     figure = _ranges(table, lines=lines, marks=COST_MARKS, others=COST_OTHERS)
-    figure.add_vline(x=100, line={"color": INK, "width": 2})
+    figure.add_vline(x=100, line={"color": INK, "width": 2}, layer="below")
     over = int((rows["level"].eq("project") & rows["eac_cpi"].gt(rows["budget"])).sum())
     count = int(rows["level"].eq("project").sum())
     head = f"{over} of {counted(count, noun='project')} above budget, if cost goes on as so far"
     return figure.update_layout(
         **framed(head, inner=lines.height, below=104), **lines.layout(),
-        xaxis={"title": {"text": f"estimate at completion, per cent of the budget, to {number(LONGEST)}"}},
+        xaxis={"title": {"text": f"per cent of the budget, to {number(LONGEST)}"}},
     )  # fmt: skip
 
 
@@ -132,7 +131,7 @@ def backtest_errors(bands: pd.DataFrame) -> go.Figure:
     return figure.update_layout(
         **framed(head, inner=lines.height, below=84), **lines.layout(),
         xaxis={
-            "title": {"text": "absolute error, per cent of the outcome: median, line to P80"}, "rangemode": "tozero",
+            "title": {"text": "error, per cent: median, line to P80"}, "rangemode": "tozero",
         },
     )  # fmt: skip
 
@@ -159,7 +158,7 @@ def horizon_bars(horizons: pd.DataFrame) -> go.Figure:
     head = f"{counted(int(first['months_ahead']), noun='month')} ahead, outlooks were {share(first['wape'])} off"
     return figure.update_layout(
         **framed(head, inner=lines.height, below=84), **lines.layout(),
-        xaxis={"title": {"text": "per cent of the out-turn; bias above 0: the outlook was too high"}},
+        xaxis={"title": {"text": "per cent of the out-turn"}},
     )  # fmt: skip
 
 

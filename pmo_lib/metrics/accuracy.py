@@ -103,9 +103,11 @@ def _errors_of(
     """Return the errors of the returns within one year that is over."""
     within = [month for month in months if 1 <= year.number(month) <= MONTHS_OF_YEAR]
     after = [month for month in months if year.end <= month <= view.period]
+    turned = _out_turns(finance_history, year=year, months=after, known=known)
+    if turned.empty:
+        return pd.DataFrame(columns=MISS_COLUMNS)
     said = outlooks(finance_history, **known, returns=dict.fromkeys(within, year.end))
     said = said[said["portfolio_id"].eq(view.portfolio_id) & said["outlook"].notna()]
-    turned = _out_turns(finance_history, year=year, months=after, known=known)
     both = said.merge(turned, on=["own_of", "project_id"])
     left = both["period"].map({month: MONTHS_OF_YEAR - year.number(month) for month in within})
     return both.assign(year=year.label, months_ahead=left, error=both["outlook"] - both["out_turn"])[MISS_COLUMNS]
@@ -117,13 +119,13 @@ def _out_turns(
     """Return what each unit with actual cost of the year spent in it, as the first return after its end has it."""
     later = [month for month in months if month > year.end][:1]
     asked = dict.fromkeys([*later, *(month for month in months if month == year.end)], year.end)
-    rows = outlooks(finance_history, **known, returns=asked) if asked else pd.DataFrame(columns=["outlook"])
-    rows = rows[rows["outlook"].notna()]
     spent = finance_history[finance_history["measure"].eq("actual") & finance_history["return_month"].isin(list(asked))]
     inside = [1 <= year.number(month) <= MONTHS_OF_YEAR for month in spent["period"]]
     owners = set(zip(spent["return_month"][inside], spent["project_id"][inside].fillna(""), strict=True))
-    if rows.empty:
+    if not owners:
         return pd.DataFrame(columns=["own_of", "project_id", "out_turn"])
+    rows = outlooks(finance_history, **known, returns=asked)
     actual = [key in owners for key in zip(rows["period"], rows["project_id"], strict=True)]
-    rows = rows[actual].sort_values("period", ascending=False, kind="stable").drop_duplicates(["own_of", "project_id"])
-    return rows.rename(columns={"outlook": "out_turn"})[["own_of", "project_id", "out_turn"]]
+    rows = rows[actual].dropna(subset="outlook").sort_values("period", ascending=False, kind="stable")
+    one = rows.drop_duplicates(["own_of", "project_id"]).rename(columns={"outlook": "out_turn"})
+    return one[["own_of", "project_id", "out_turn"]]
