@@ -82,6 +82,11 @@ class Years:
         return underspends(self.rows, projects=self.projects, view=self.view, flag=self.limits.underspend_flag)
 
     @property
+    def moves(self) -> pd.DataFrame:
+        """As :func:`outlook_movement`, in steps by cause."""
+        return bridge_steps(outlook_movement(self.finance, projects=self.projects, states=self.states, view=self.view))
+
+    @property
     def past(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.accuracy.by_horizon`."""
         return by_horizon(outlook_errors(self.finance, projects=self.projects, states=self.states, view=self.view))
