@@ -17,19 +17,21 @@ import pandas as pd
 from IPython.display import display
 from markupsafe import Markup
 
+from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import ParameterError, ReportError
 from pmo_lib.metrics.movement import Between, since_last_report
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
 from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
 from pmo_lib.sentences.quality import standing_sentences
-from pmo_lib.snapshots import Archive, Snapshot, open_snapshot
+from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
 from pmo_lib.theme import counted, day, money, month, number, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pmo_lib.parameters.models import Exhibit, Organisation, Report, Reports
+    from pmo_lib.snapshots import Rows
     from pmo_lib.tables.html import HtmlTable
 
 ECHO = "application/vnd.pmo.echo+json"
@@ -80,6 +82,7 @@ class Book:
     shown: list[str] = field(default_factory=list)
     figures_made: int = 0
     sections: list[str] = field(default_factory=list)
+    opened: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -148,23 +151,17 @@ class Book:
         Rows of projects that moved stand here too, under the portfolio that held them in that period, so that a move is
         seen as a move and not as a loss.
         """
-        parts = [(snapshot.period, self._with_moved(snapshot, name=name)) for snapshot in self.chain]
-        month_column = "return_month" if "period" in parts[-1][1].columns else "period"
-        stamped = [part.assign(**{month_column: period}) for period, part in parts]
-        filled = [part for part in stamped if len(part)]
-        whole = pd.concat(filled, ignore_index=True) if filled else stamped[-1]
-        return whole[[month_column, *[column for column in whole.columns if column != month_column]]]
+        if name not in self.opened:
+            self.opened[name] = over_time(self._stored(name), name=name)
+        return self.opened[name].copy()
 
-    def _with_moved(self, snapshot: Snapshot, *, name: str) -> pd.DataFrame:
-        own = snapshot.table(name, portfolio=self.portfolio or None)
-        if not self.portfolio or "project_id" not in own.columns:
-            return own
-        elsewhere = [
-            rows.loc[rows["project_id"].isin(projects)]
-            for other, projects in sorted(self._moved.items())
-            if len(rows := snapshot.table(name, portfolio=other))
-        ]
-        return pd.concat([own, *elsewhere], ignore_index=True) if elsewhere else own
+    def _stored(self, name: str) -> Iterator[tuple[str, Rows]]:
+        """Yield the stored rows of each period, oldest first, each with those of projects that moved."""
+        moves = sorted(self._moved.items()) if self.portfolio and "project_id" in TABLES[name].names else []
+        for snapshot in self.chain:
+            own = snapshot.rows(name, portfolio=self.portfolio or None)
+            elsewhere = [snapshot.rows(name, portfolio=other, projects=projects) for other, projects in moves]
+            yield from ((snapshot.period, rows) for rows in (own, *elsewhere) if rows is not None)
 
     @cached_property
     def _moved(self) -> dict[str, set[str]]:

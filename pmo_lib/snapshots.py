@@ -12,10 +12,12 @@ import io
 import json
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pmo_lib.contracts.returned import RETURN_COLUMNS
@@ -24,7 +26,7 @@ from pmo_lib.errors import SnapshotRefused, StoreError
 from pmo_lib.store import Store, inside, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pmo_lib.contracts.columns import Column, Table
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 CONTRACT_VERSION = "1"
 ROWS_PER_GROUP = 2_000
+Rows: TypeAlias = pa.Table  # rows as they are stored
+MASKED = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 ARROW_TYPES: dict[str, pa.DataType] = {
     "money": pa.decimal128(24, 2),
     "number": pa.float64(),
@@ -92,12 +96,15 @@ class Snapshot:
 
     def table(self, name: str, *, portfolio: str | None = None) -> pd.DataFrame:
         """Return a contract table, of one portfolio or of all; empty with the right columns where there are no rows."""
-        return read_table(
-            self.archive.store,
-            entry=self.manifest["tables"].get(name),
-            name=name,
-            portfolio=portfolio,
-        )
+        return from_arrow(self.rows(name, portfolio=portfolio), table=TABLES[name])
+
+    def rows(self, name: str, *, portfolio: str | None = None, projects: Collection[str] | None = None) -> Rows | None:
+        """Return the same rows as they are stored, of some projects only if asked; None if nobody returned any."""
+        entry = self.manifest["tables"].get(name)
+        if entry is None:
+            return None
+        rows = read_rows(self.archive.store, entry=entry, name=name, portfolio=portfolio)
+        return rows if projects is None else rows.filter(pc.is_in(rows["project_id"], pa.array(sorted(projects))))
 
     def intake_table(self, name: str) -> pd.DataFrame:
         """Return one of the tables about the intake itself: findings, quarantined, accounting, cells, returns."""
@@ -369,21 +376,17 @@ def logical_digest(arrow: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def read_table(store: Store, *, entry: Mapping[str, Any] | None, name: str, portfolio: str | None) -> pd.DataFrame:
-    """Read a contract table with its memory types; with a portfolio, only the row groups that can hold it."""
-    table = TABLES[name]
-    if entry is None:
-        return empty_table(name)
+def read_rows(store: Store, *, entry: Mapping[str, Any], name: str, portfolio: str | None) -> Rows:
+    """Read a table as it is stored; with a portfolio, only the row groups that can hold it."""
     source: Any = store.path(entry["sha256"]) if store.local else io.BytesIO(store.get(entry["sha256"]))
     try:
         file = pq.ParquetFile(source, page_checksum_verification=True)
-        arrow = _read_groups(file, portfolio=portfolio)
+        return _read_groups(file, portfolio=portfolio)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"table {name} ({entry['sha256'][:12]}) cannot be read: {error}",
             fix="restore it from a copy",
         ) from error
-    return from_arrow(arrow, table=table)
 
 
 def _read_groups(file: pq.ParquetFile, *, portfolio: str | None) -> pa.Table:
@@ -396,11 +399,29 @@ def _read_groups(file: pq.ParquetFile, *, portfolio: str | None) -> pa.Table:
         if statistics is None or not statistics.has_min_max or statistics.min <= portfolio <= statistics.max:
             wanted.append(group)
     arrow = file.read_row_groups(wanted)
-    return arrow.filter(pa.compute.equal(arrow["portfolio_id"], portfolio))
+    return arrow.filter(pc.equal(arrow["portfolio_id"], portfolio))
 
 
-def from_arrow(arrow: pa.Table, *, table: Table) -> pd.DataFrame:
-    """Return Arrow as a pandas table with the contract's dtypes (money as float64)."""
+def over_time(parts: Iterable[tuple[str, Rows]], *, name: str) -> pd.DataFrame:
+    """Return stored rows of several periods as one table, with the period in front.
+
+    A table with a column ``period`` of its own (finance) keeps it and has ``return_month`` in front instead. All
+    periods are turned into memory types together: one by one, that would cost more than all else that a report does.
+    """
+    table = TABLES[name]
+    stamp = "return_month" if "period" in table.names else "period"
+    filled = [(period, part) for period, part in parts if part.num_rows]
+    stored = pa.concat_tables([part for _, part in filled], promote_options="default") if filled else None
+    rows = from_arrow(stored, table=table)
+    stamps = np.repeat(np.array([period for period, _ in filled], dtype=object), [part.num_rows for _, part in filled])
+    rows.insert(0, stamp, pd.Series(stamps, dtype="str"))
+    return rows
+
+
+def from_arrow(arrow: Rows | None, *, table: Table) -> pd.DataFrame:
+    """Return stored rows as a pandas table with the contract's dtypes (money as float64); None has no rows."""
+    if arrow is None:
+        return empty_table(table.name)
     columns = {column.name: _series(arrow[column.name], column=column) for column in table.columns}
     return pd.DataFrame(columns, columns=list(table.names))
 
@@ -410,10 +431,8 @@ def _series(values: pa.ChunkedArray, *, column: Column) -> pd.Series:
         values = values.cast(pa.float64())
     if column.kind == "date":
         values = values.cast(pa.timestamp("us"))
-    if column.dtype in ("Int64", "boolean"):
-        return pd.Series(values.to_pylist(), dtype=column.dtype)
-    series: pd.Series = values.to_pandas().astype(column.dtype)
-    return series
+    series: pd.Series = values.to_pandas(types_mapper=MASKED.get)
+    return series if series.dtype == column.dtype else pd.Series(series, dtype=column.dtype)
 
 
 def empty_table(name: str) -> pd.DataFrame:

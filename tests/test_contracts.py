@@ -290,8 +290,12 @@ def test_rows_are_held_against_each_other() -> None:
             "dependencies", *({"dependency_id": n, "provider_project_id": provider, "recipient_project_id": "A",
                                "agreed_by_provider": agreed}
                               for n, provider, agreed in (("1", "B", None), ("2", "D", None), ("3", "D", None),
-                                                          ("4", "D", False), ("5", "elsewhere", None))),
+                                                          ("4", "D", False), ("5", "elsewhere", None),
+                                                          ("6", "D", None))),
             {"dependency_id": "3", "portfolio_id": "Q", "provider_project_id": "D", "recipient_project_id": "A"},
+            # Its own sixth dependency has nothing to do with ours.
+            {"dependency_id": "6", "portfolio_id": "Q", "provider_project_id": "C", "recipient_project_id": "D",
+             "agreed_by_provider": True, "agreed_by_recipient": True},
         ),
     }  # fmt: skip
     failures = group_failures(tables)
@@ -303,6 +307,7 @@ def test_rows_are_held_against_each_other() -> None:
         ("overrides", 10, "approver", "own-override", "quarantined", ()),
         ("dependencies", 10, "agreed_by_provider", "one-sided-dependency", "kept", ()),
         ("dependencies", 11, "agreed_by_provider", "one-sided-dependency", "kept", ()),
+        ("dependencies", 15, "agreed_by_provider", "one-sided-dependency", "kept", ()),
     ]
     assert group_failures({}) == []
 

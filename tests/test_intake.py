@@ -361,7 +361,7 @@ def test_a_quarantined_row_is_kept_with_its_raw_cells(tmp_path: Path) -> None:
     )  # fmt: skip
     assert json.loads(row["row"]) == {"portfolio_id": "A", "status_date": DAY, "title": "=cmd()", "probability": ".5"}
     assert checked.returns["state"].tolist() == ["partial"]
-    assert checked.returns["reason"].tolist() == ["1 rows set aside"]
+    assert checked.returns["reason"].tolist() == ["1 row set aside"]
 
 
 def test_rows_about_a_quarantined_project_follow_it(tmp_path: Path) -> None:
@@ -878,7 +878,7 @@ def random_tables(draw: st.DrawFn) -> dict[str, Rows]:
     return tables
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(tables=random_tables(), limit=st.sampled_from([0.2, 1.0]))
 def test_whatever_comes_in_is_accounted_for(tmp_path_factory: Any, tables: dict[str, Rows], limit: float) -> None:
     """Any rows of any cells: used, set aside or refused, to the last row, penny and cell, and never a traceback."""

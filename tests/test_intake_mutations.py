@@ -18,7 +18,7 @@ from pmo_lib.parameters.models import Organisation, Thresholds
 
 PATIENT = Organisation(id="org", name="x", thresholds=Thresholds(quarantine_limit=1.0))
 SEEDS = st.integers(0, 2**32)
-QUICK, ALL, PARTS = 200, 10_000, 20
+QUICK, ALL, PARTS = 60, 10_000, 20
 
 
 def assert_accounted(checked: Checked, *, book: Book | None) -> None:

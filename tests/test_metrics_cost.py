@@ -431,7 +431,7 @@ def pence(rows: Rows) -> int:
     return sum(round(row["cost"] * 100) for row in rows if row["cost"] is not None)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(two_reports())
 def test_bridges_sum_and_moves_net_to_zero(reports: tuple[Rows, Rows]) -> None:
     """Parts sum to the whole in each portfolio; over all, moves net to zero and the rest is the bridge of one."""
@@ -454,7 +454,7 @@ def test_bridges_sum_and_moves_net_to_zero(reports: tuple[Rows, Rows]) -> None:
         assert counts["now"] == len(reports[1])
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=6)
 @given(two_reports(), st.integers(2, 9), st.randoms(use_true_random=False))
 def test_bridges_scale_and_ignore_order(reports: tuple[Rows, Rows], factor: int, random: Any) -> None:
     """Scaled money scales every step, and the order of the rows changes nothing."""
@@ -472,7 +472,7 @@ pairs = st.tuples(st.none() | st.integers(-50, 500), st.none() | st.integers(-50
 four_years = st.lists(pairs, min_size=4, max_size=4)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(st.dictionaries(st.sampled_from("ABCDE"), four_years, min_size=1), st.integers(2, 9))
 def test_runs_equal_plain_loops_at_any_scale(figures: dict[str, list[Any]], factor: int) -> None:
     """Years running under plan are what a loop back from this year counts, whatever the unit of money."""

@@ -166,7 +166,7 @@ def test_nothing_returned_is_not_tested() -> None:
     assert list(table.columns) == FINDING_COLUMNS
 
 
-@settings(deadline=None, max_examples=4)
+@settings(deadline=None, max_examples=2)
 @given(st.randoms(use_true_random=False), st.lists(st.integers(-500, 500), min_size=1, max_size=5))
 def test_order_changes_nothing(random: Any, amounts: list[int]) -> None:
     """The order of the rows changes no finding, and every finding has a row."""

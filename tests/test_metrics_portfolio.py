@@ -770,7 +770,7 @@ def units_of(parents: dict[str, str | None]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(UNITS.columns[:5])).assign(hierarchy=None, currency="GBP")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(project_rows, st.dictionaries(names, st.sampled_from(["x", "y", None]), min_size=4, max_size=4))
 def test_a_total_does_not_depend_on_the_grouping(rows: list[tuple[Any, ...]], parents: dict[str, str | None]) -> None:
     """Whatever units stand between project and enterprise, each node sums its children and the top is the same."""
@@ -786,7 +786,7 @@ def test_a_total_does_not_depend_on_the_grouping(rows: list[tuple[Any, ...]], pa
     assert round((0.0 if pd.isna(top["cost_now"]) else top["cost_now"]) * 100) == exact_total
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(project_rows, st.sampled_from(["failed", "missing", "not returned", "refused"]))
 def test_a_failed_portfolio_changes_only_marks(rows: list[tuple[Any, ...]], status: str) -> None:
     """A further portfolio without any report adds its own empty node and marks above it, and moves no number."""
@@ -808,7 +808,7 @@ def test_a_failed_portfolio_changes_only_marks(rows: list[tuple[Any, ...]], stat
 reported = st.tuples(st.sampled_from([BEFORE, NOW]), names, st.integers(0, 5), pence)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(reported, min_size=1, max_size=14), st.sets(names, max_size=2))
 def test_a_bridge_ends_where_the_totals_do(rows: list[tuple[Any, ...]], silent: set[str]) -> None:
     """Whoever is silent, ended or took projects over: the causes add up from the last published total to this one."""
@@ -836,7 +836,7 @@ stands = st.lists(st.tuples(periods, names, st.integers(0, 6), pence), min_size=
 ways = st.lists(st.tuples(names, names, st.sampled_from(["renamed", "merged", "split", "transferred"])), max_size=5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(stands, ways)
 def test_both_structures_have_equal_totals(rows: list[tuple[Any, ...]], steps: list[tuple[str, str, str]]) -> None:
     """In each period both structures hold the same projects and the same money, whatever the lineage says."""

@@ -248,7 +248,7 @@ def test_transitions_of_a_hand_made_portfolio() -> None:
     assert cells[cells > 0].to_dict() == {("green", "red"): 1, ("red", "red"): 1}
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(judgements())
 def test_transitions_add_up_to_the_comparable(rows: list[dict[str, Any]]) -> None:
     """Σ of the matrix = the ratings by the same rater on the same scale in both reports, counted from the rows."""
@@ -261,7 +261,7 @@ def test_transitions_add_up_to_the_comparable(rows: list[dict[str, Any]]) -> Non
     assert ratings.flows(rated(rows))["projects"].sum() == sum(alike)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(judgements())
 def test_movements_are_antisymmetric(rows: list[dict[str, Any]]) -> None:
     """Seen backwards each step is the same with the other sign, and nothing else becomes comparable."""
@@ -271,7 +271,7 @@ def test_movements_are_antisymmetric(rows: list[dict[str, Any]]) -> None:
     assert (-forth).to_dict() == back.to_dict()
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(judgements(), st.sampled_from(["ROADS", "RAIL"]), st.sampled_from(SCALES["three-point"]))
 def test_an_unrelated_project_changes_no_other_rating(rows: list[dict[str, Any]], where: str, rating: str) -> None:
     """One more project adds at most its own row."""
@@ -283,7 +283,7 @@ def test_an_unrelated_project_changes_no_other_rating(rows: list[dict[str, Any]]
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(judgements())
 def test_every_project_is_listed_and_every_null_has_words(rows: list[dict[str, Any]]) -> None:
     """The list holds exactly the projects of the period, and a reason wherever there is no rating."""
@@ -293,7 +293,7 @@ def test_every_project_is_listed_and_every_null_has_words(rows: list[dict[str, A
     assert found.loc[found["movement"].isin(["new", "not comparable"]), "note"].ne("").all()
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(judgements())
 def test_counts_add_up_to_what_was_said(rows: list[dict[str, Any]]) -> None:
     """In every period, by rater and scale, the rated add up, and their shares to one."""

@@ -139,7 +139,7 @@ def two_reports(finishes: dict[str, tuple[str | None, str | None]]) -> list[dict
     return [row | {"project_id": name} for name, pair in finishes.items() for row in both(*pair)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(FINISHES)
 def test_movements_of_finishes_are_antisymmetric(finishes: dict[str, tuple[str | None, str | None]]) -> None:
     """Seen backwards each finish moved as far the other way, and the distribution counts every project once."""
@@ -150,7 +150,7 @@ def test_movements_of_finishes_are_antisymmetric(finishes: dict[str, tuple[str |
     assert schedule.spread(moved(two_reports(finishes)))["projects"].sum() == len(finishes)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(FINISHES, DATES)
 def test_an_unrelated_project_moves_no_other_finish(
     finishes: dict[str, tuple[str | None, str | None]], day: str | None
@@ -267,7 +267,7 @@ def test_the_record_counts_every_promise_once() -> None:
     assert schedule.broken(found)["outcome"].tolist() == ["moved later", "left the data"]
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(FINISHES)
 def test_the_number_of_promises_follows_from_the_dates(finishes: dict[str, tuple[str | None, str | None]]) -> None:
     """There is one promise for each date that lies between the reports, counted from the dates themselves."""
@@ -330,7 +330,7 @@ def test_no_baselines_no_variance() -> None:
     assert baselines.variance(current("baselines", []), projects=current("projects", [PROJECT])).empty
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 10**6)), min_size=1, max_size=5), st.integers(0, 5000))
 def test_variances_differ_by_what_approvals_moved(steps: list[tuple[int, int]], forecast: int) -> None:
     """Original − current variance = the sum of what the re-baselines moved, in days and in money."""
@@ -510,7 +510,7 @@ def test_without_slips_the_trend_follows_what_is_due() -> None:
 POINT = st.fixed_dictionaries({"baseline_on": DATES, "forecast_on": DATES, "actual_on": DATES})
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.lists(POINT, min_size=1, max_size=6), st.integers(-400, 400))
 def test_slips_do_not_depend_on_when(points: list[dict[str, str | None]], days: int) -> None:
     """Moving baseline, forecast and actual dates together changes no slip."""

@@ -141,7 +141,8 @@ def imported(text: str) -> set[str]:
 
 def third_party(names: set[str]) -> set[str]:
     """Leave out the standard library and the project's own packages."""
-    return names - sys.stdlib_module_names - {"pmo_lib", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    own = {path.stem for path in (ROOT / "tests").iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    return names - sys.stdlib_module_names - {"pmo_lib"} - own
 
 
 def source_imports(*folders: str) -> set[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
+import pytest
 from hypothesis import given, strategies as st
 
 from pmo_lib.tables.html import Show, html_table
+from pmo_lib.theme import NOT_COMPUTABLE
 
 COLUMNS = [Show("name", "Project"), Show("plan", "Plan", "number", reason="plan_reason"),
            Show("actual", "Actual", "number", reason="actual_reason")]  # fmt: skip
@@ -61,3 +65,22 @@ def test_every_reason_is_shown(cells: list[tuple[bool, str]]) -> None:
     written = html_table(rows, columns=COLUMNS[:2], caption="Money").html
     assert all(reason in written for known, reason in cells if not known)
     assert written.count('<th scope="row">') == len(cells)
+
+
+def test_amounts_in_several_currencies_stand_each_in_its_own() -> None:
+    """A list of amounts in pounds and dollars says so in every cell; nothing is added, so nothing is refused."""
+    rows = pd.DataFrame({"name": ["A", "B", "C"], "amount": [1_500.0, 2e6, None], "currency": ["GBP", "USD", "GBP"]})
+    html = html_table(rows, columns=[Show("name", "Name"), Show("amount", "Amount", "money")], caption="Asked").html
+    assert re.findall(r'<td class="num">(.*?)</td>', html) == [
+        "£1.50k",
+        "$2.00m",
+        f'<span class="null">{NOT_COMPUTABLE}</span>',
+    ]
+
+
+def test_a_total_over_several_currencies_is_refused() -> None:
+    """Pounds and dollars have no sum: a table that would show one is not written."""
+    rows = pd.DataFrame({"name": ["A", "B"], "amount": [1.0, 2.0], "currency": ["GBP", "USD"]})
+    columns = [Show("name", "Name"), Show("amount", "Amount", "money")]
+    with pytest.raises(ValueError, match="amount: mixes currencies"):
+        html_table(rows, columns=columns, caption="Asked", total=pd.Series({"name": "all", "amount": 3.0}))

@@ -121,13 +121,13 @@ def _one_sided(dependencies: pd.DataFrame, *, projects: pd.DataFrame) -> Iterato
     if dependencies.empty or projects.empty:
         return
     homes = dict(zip(projects["project_id"], projects["portfolio_id"], strict=True))
-    listed = set(zip(dependencies["portfolio_id"], dependencies["dependency_id"], strict=True))
     for silent, side in SIDES.items():
+        listed = set(dependencies[["portfolio_id", "dependency_id", side]].itertuples(index=False, name=None))
         (other,) = set(SIDES) - {silent}
         asked = dependencies[dependencies[silent].isna() & dependencies[other].notna() & dependencies[side].notna()]
         for row, own, name, project in asked[["portfolio_id", "dependency_id", side]].itertuples(name=None):
             home = homes.get(project)
-            if home is not None and (home == own or (home, name) not in listed):
+            if home is not None and (home == own or (home, name, project) not in listed):
                 message = f"only one side knows the dependency: {silent} is empty and {project} does not return it"
                 words = ("one-sided-dependency", message, f"let {project} confirm it, or withdraw it")
                 failure = _kept("dependencies", row=int(row), cell=silent, words=words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
+from pmo_lib.tables.html import HtmlTable, Show, html_table
 from pmo_lib.theme import month
 
 if TYPE_CHECKING:
@@ -15,16 +15,13 @@ SOURCE = Show("source_ref", "Source", "source")
 
 def decisions_table(decisions: pd.DataFrame) -> HtmlTable:
     """Write the open decisions; see ``metrics.health.decisions_sought``."""
-    one_currency = decisions["currency"].nunique() <= 1
-    form: Form = "money" if one_currency else "number"
     columns = [
         Show("ask", "Decision sought", "prose"),
         Show("name", "Project"),
-        Show("amount", "Amount", form, reason="amount_reason"),
-        *([] if one_currency else [Show("currency", "Currency")]),
+        Show("amount", "Amount", "money", reason="amount_reason"),
         Show("due_on", "Deadline", "day", reason="due_on_reason"),
         Show("days_left", "Days left", "number", reason="due_on_reason"),
-        Show("cost_of_delay", "Delay, a month", form, reason="cost_of_delay_reason"),
+        Show("cost_of_delay", "Delay, a month", "money", reason="cost_of_delay_reason"),
         Show("decider", "Who decides", reason="decider_reason"),
         Show("asked_before", "Asked before", "number", note="earlier reports in which it was open"),
         SOURCE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from pmo_lib.theme import (
     NOT_COMPUTABLE,
     day,
+    money,
     money_scale,
     month,
     number,
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 Form = Literal["text", "money", "money_signed", "share", "share_signed", "number", "exact", "days",
-               "days_signed", "ratio", "day", "month", "rating", "flag", "source", "prose"]  # fmt: skip
+               "days_signed", "ratio", "day", "month", "rating", "flag", "source", "prose", "amount"]  # fmt: skip
 NUMERIC: frozenset[str] = frozenset(
     {
         "money",
         "money_signed",
+        "amount",
         "share",
         "share_signed",
         "number",
@@ -75,7 +77,8 @@ def html_table(
     """Write a metric table as HTML.
 
     A column without any value, for one and the same reason in every row, is said in a line below the table: a page of
-    equal words hides the figures beside them.
+    equal words hides the figures beside them. Amounts in several currencies are written each in its own; over a total
+    they are refused.
 
     Parameters
     ----------
@@ -87,7 +90,17 @@ def html_table(
         What the table holds, for everyone and for screen readers; plain text.
     total
         One more row for the foot, already computed by the metric.
+
+    Raises
+    ------
+    ValueError
+        If there is a total over amounts in several currencies.
     """
+    if texts := _each_in_its_own(rows, columns=columns):
+        if total is not None:
+            raise ValueError(f"{', '.join(texts)}: mixes currencies above a total: convert at a stated rate first")
+        rows = rows.assign(**{name: pd.Series(cells, index=rows.index) for name, cells in texts.items()})
+        columns = [replace(column, form="amount") if column.name in texts else column for column in columns]
     told = _told_once(rows, columns=columns, total=total)
     columns = [column for column in columns if column not in told]
     writers = [_writer(rows, column=column, total=total) for column in columns]
@@ -187,23 +200,37 @@ def _writer(rows: pd.DataFrame, *, column: Show, total: pd.Series | None) -> tup
     values = rows[column.name]
     form = column.form
     if form in ("money", "money_signed"):
+        signed = form == "money_signed"
         amounts = [
             *values.dropna().astype(float),
             *([] if total is None else [float(total.get(column.name, 0.0))]),
         ]
-        scale = money_scale(amounts, currency=_currency(rows, column=column))
-        signed = form == "money_signed"
+        scale = money_scale(amounts, currency="".join(_currencies(rows, column=column)))
         return (lambda value: escape(scale.write(float(value), signed=signed))), scale.unit
     return FORMS[form], "days" if form.startswith("days") else ""
 
 
-def _currency(rows: pd.DataFrame, *, column: Show) -> str:
-    """Return the one currency of a column of money; a mixture must have been refused before."""
+def _each_in_its_own(rows: pd.DataFrame, *, columns: Sequence[Show]) -> dict[str, list[str | None]]:
+    """Return the columns of money that mix currencies, as texts: every amount in its own."""
+    texts: dict[str, list[str | None]] = {}
+    for column in columns:
+        if column.form in ("money", "money_signed") and len(_currencies(rows, column=column)) > 1:
+            pairs = zip(rows[column.name], rows[column.unit or "currency"], strict=True)
+            signed = column.form == "money_signed"
+            texts[column.name] = [
+                None if _is_null(amount) else money(amount, currency="" if _is_null(unit) else unit, signed=signed)
+                for amount, unit in pairs
+            ]
+    return texts
+
+
+def _currencies(rows: pd.DataFrame, *, column: Show) -> list[str]:
+    """Return the currencies of the amounts of a column, in order; without an amount, those of all rows."""
     name = column.unit or "currency"
-    found = sorted(set(rows[name].dropna())) if name in rows.columns else []
-    if len(found) > 1:
-        raise ValueError(f"column {column.name} mixes the currencies {found}: convert at a stated rate first")
-    return str(found[0]) if found else ""
+    if name not in rows.columns:
+        return []
+    stated = rows.loc[rows[column.name].notna(), name] if rows[column.name].notna().any() else rows[name]
+    return sorted(set(stated.dropna()))
 
 
 def _source(value: Any) -> Markup:
@@ -225,4 +252,5 @@ FORMS: dict[str, Callable[[Any], Markup]] = {
     "rating": badge,
     "flag": lambda value: escape("yes" if value else "no"),
     "source": _source,
+    "amount": lambda value: escape(str(value)),  # written already, in a currency of its own
 }
