@@ -213,14 +213,19 @@ def test_worked_es_vv2006_pv1_bad() -> None:
     assert not any(near(one, other, within=0.1) for one, other in zip(found, published, strict=False))
 
 
-@pytest.mark.parametrize(
-    ("curve", "ev", "es"),
-    [(TENTHS, 34_000, 3.4), ([20, 50, 90, 140, 200], 70, 2.5), ([30, 70, 120, 180, 250], 100, 2.6)],
-    ids=["interp_001", "interp_003", "interp_004"],
-)
-def test_worked_pmcontrols_es_interp(curve: list[float], ev: float, es: float) -> None:
-    """Earned schedule interpolates within a period (pmcontrols @6ae775d6, es-interp-001, -003 and -004)."""
-    assert scheduled(curve, ev=[ev], at=1)["earned_months"].iloc[0] == pytest.approx(es, abs=1e-9)
+def test_worked_pmcontrols_es_interp_001() -> None:
+    """Earned schedule interpolates within a period (pmcontrols @6ae775d6, es-interp-001)."""
+    assert near(scheduled(TENTHS, ev=[34_000], at=1)["earned_months"], [3.4])
+
+
+def test_worked_pmcontrols_es_interp_003() -> None:
+    """Periods of unequal plan are interpolated by their own plan (pmcontrols @6ae775d6, es-interp-003)."""
+    assert near(scheduled([20, 50, 90, 140, 200], ev=[70], at=1)["earned_months"], [2.5])
+
+
+def test_worked_pmcontrols_es_interp_004() -> None:
+    """Another plan of unequal periods (pmcontrols @6ae775d6, es-interp-004)."""
+    assert near(scheduled([30, 70, 120, 180, 250], ev=[100], at=1)["earned_months"], [2.6])
 
 
 # --- what cannot be computed ------------------------------------------------------------------------------------

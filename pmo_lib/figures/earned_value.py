@@ -231,3 +231,27 @@ def _ranges(
             )
         )  # fmt: skip
     return figure
+
+
+def units_dots(units: pd.DataFrame) -> go.Figure:
+    """Draw CPI and SPI(t) of every unit beside 1, where work goes as planned; see ``metrics.across.units``."""
+    rows = units[units["cpi"].notna() | units["spi_t"].notna()]
+    depth = rows["level"].ne(rows["level"].iloc[0]).astype(int) + rows["level"].isin(["portfolio", "sub_portfolio"])
+    names = ["\u00a0\u00a0" * step + str(name) for step, name in zip(depth, rows["name"], strict=True)]
+    lines = Rows.of(names)
+    figure = go.Figure()
+    for column, name, symbol, colour in (("cpi", "CPI", "circle", ACCENT), ("spi_t", "SPI(t)", "diamond", SERIES[1])):
+        figure.add_trace(
+            go.Scatter(
+                x=rows[column], y=lines.places(), mode="markers", name=name, hoverinfo="skip",
+                marker={"symbol": symbol, "size": 10, "color": colour},
+            )
+        )  # fmt: skip
+    figure.add_vline(x=1, line={"color": INK, "width": 2}, layer="below")
+    portfolios = rows[rows["level"].eq("portfolio")]
+    both = int((portfolios["cpi"].lt(1) & portfolios["spi_t"].lt(1)).sum())
+    head = f"{both} of {counted(len(portfolios), noun='portfolio')} above cost and behind the plan"
+    return figure.update_layout(
+        **framed(head, inner=lines.height, below=104), **lines.layout(),
+        xaxis={"title": {"text": "index: below 1 costs more, or takes longer, than planned"}},
+    )  # fmt: skip

@@ -5,5 +5,5 @@ Inside, by order of use: ``movement`` (two periods, like for like), ``money``, `
 ``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``, ``progress`` < ``cohorts``,
 ``ledger``, ``facts``, ``health``, ``coverage``, ``risk_summary``, ``backtest`` < ``accounts``, ``hierarchy``,
 ``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``, ``headline`` < ``earned`` <
-``finance``, ``hygiene``, ``contingency``, ``followup``.
+``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``.
 """

@@ -38,8 +38,9 @@ MONTH_COLUMNS = [
 PUBLISHED_UNITS = [
     *UNIT_FACTS, "month", *MONEY, "currency", "cpi", "spi", "complete_share", "elapsed_months", "earned_months",
     "planned_months", "spi_t", *COST_RULES, "planned_finish_on", "forecast_finish_on",
-    *(f"{rule}_on" for rule in TIME_RULES), "flags", "reason", "source_ref",
+    *(f"{rule}_on" for rule in TIME_RULES), "origin", "time", "flags", "reason", "source_ref",
 ]  # fmt: skip
+PUBLISHED_ERRORS = ["project_id", "month", "kind", "rule", "complete_share", "error"]
 PUBLISHED_MONTHS = ["month", "planned_value", "earned_value", "actual_cost", "projects", "currency"]
 BEYOND = "beyond 2100 at this pace"
 NOT_IN_MONTH = "no figures in this month"
@@ -82,16 +83,20 @@ class Earned:
     @cached_property
     def bands(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.backtest.error_bands`."""
-        errors = forecast_errors(self.progress, projects=self.projects)
-        return error_bands(errors, rules=self.settings.earned_value)
+        return error_bands(self.errors, rules=self.settings.earned_value)
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.backtest.forecast_errors`."""
+        return forecast_errors(self.progress, projects=self.projects)
 
     @property
     def published(self) -> dict[str, pd.DataFrame]:
-        """The tables that a roll-up reads: what is needed to add levels up, and the errors of the rules."""
+        """The tables that a roll-up reads: what is needed to add levels up, and every error of the rules."""
         return {
             "earned_value": self.units.reindex(columns=PUBLISHED_UNITS),
             "earned_months": self.months.reindex(columns=PUBLISHED_MONTHS),
-            "forecast_errors": self.bands,
+            "forecast_errors": self.errors.reindex(columns=PUBLISHED_ERRORS),
         }
 
 
@@ -206,7 +211,7 @@ def months(progress: Progress, *, projects: pd.DataFrame) -> pd.DataFrame:
     told = by_month.join(indices(by_month)).join(schedule(by_month)[["spi_t_reason"]])
     fresh = past["baseline_version"].ne(past.groupby("project_id")["baseline_version"].shift())
     fresh &= past.groupby("project_id").cumcount().gt(0)
-    curve = _curves(cohort.assign(group=0), plans=progress.plans).set_index("month_number")["planned_value"]
+    curve = curves(cohort.assign(group=0), plans=progress.plans).set_index("month_number")["planned_value"]
     first, last = min(curve.index.min(), told.index.min()), max(curve.index.max(), told.index.max())
     table = told.drop(columns=["planned_value", "month"]).reindex(pd.RangeIndex(first, last + 1, name="month_number"))
     table["planned_value"] = curve.reindex(table.index).ffill().fillna(0.0)
@@ -261,22 +266,36 @@ def _scheduled(table: pd.DataFrame, *, used: pd.DataFrame, progress: Progress, b
     """Add start, planned duration and earned schedule of each group, on the sum of its members' curves."""
     groups = table[by].assign(group=table.index)
     members = used.merge(groups, how="left", on=by)
-    curves = _curves(members, plans=progress.plans).rename(columns={"group": "plan"})
-    origin = table.index.to_series().map(curves.groupby("plan")["month_number"].min())
+    summed = curves(members, plans=progress.plans).rename(columns={"group": "plan"})
+    origin = table.index.to_series().map(summed.groupby("plan")["month_number"].min())
     whole = members["plan_reason"].eq("").groupby(members["group"]).all().reindex(table.index).eq(True)
-    curves = curves[curves["plan"].isin(table.index[whole])]
+    summed = summed[summed["plan"].isin(table.index[whole])]
     table = table.assign(
         origin=origin.astype("float64"), plan=table.index, plan_reason="", flat_months=0, stopped_months=0,
         elapsed_months=(table["time"] - origin).clip(lower=0).astype("float64"),
-        planned_months=table.index.to_series().map(planned_months(curves)),
+        planned_months=table.index.to_series().map(planned_months(summed)),
     )  # fmt: skip
     finish = progress.terms.calendar.time_of(table["forecast_finish_on"])
-    table = table.assign(earned_months=earned_months(table, plans=curves), forecast_months=finish - table["origin"])
+    table = table.assign(earned_months=earned_months(table, plans=summed), forecast_months=finish - table["origin"])
     return table.assign(spi_t=schedule(table)["spi_t"])
 
 
-def _curves(members: pd.DataFrame, *, plans: pd.DataFrame) -> pd.DataFrame:
-    """Return the summed planned value of each group by month: ``group, month_number, number, planned_value``."""
+def curves(members: pd.DataFrame, *, plans: pd.DataFrame) -> pd.DataFrame:
+    """Return the summed planned value of each group by month.
+
+    Parameters
+    ----------
+    members
+        ``group, plan``: which plans make up a group.
+    plans
+        ``plan, month_number, planned_value, planned_before``: cumulative planned value of a month, and of the month
+        before it.
+
+    Returns
+    -------
+    DataFrame
+        ``group, month_number, number, planned_value``, every month from the group's first to its last.
+    """
     rises = plans.assign(rise=minor_units(plans["planned_value"]) - minor_units(plans["planned_before"]))
     both = members[["group", "plan"]].merge(rises[["plan", "month_number", "rise"]], on="plan")
     summed = both.groupby(["group", "month_number"])["rise"].sum()

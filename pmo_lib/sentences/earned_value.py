@@ -89,6 +89,20 @@ def time_sentence(units: pd.DataFrame) -> str:
     return " ".join(said)
 
 
+def units_sentence(units: pd.DataFrame) -> str:
+    """Say what the whole has earned, and which portfolios are above cost and behind; see ``metrics.across.units``."""
+    whole, portfolios = units.iloc[0], units[units["level"].eq("portfolio")]
+    said = f"{_money(whole, column='earned_value')} is earned, for {_money(whole, column='planned_value')} planned and "
+    said += f"{_money(whole, column='actual_cost')} spent: {_index(whole)}."
+    if pd.notna(whole["variance_at_completion"]):
+        over = whole["variance_at_completion"] < 0
+        size = money(abs(whole["variance_at_completion"]), currency=str(whole["currency"]))
+        said += f" If cost goes on as so far, the work ends {size} {'above' if over else 'below'} its budget."
+    late = portfolios[portfolios["cpi"].lt(1) & portfolios["spi_t"].lt(1)].sort_values("cpi", kind="stable")
+    told = _listed("Above cost and behind the plan", names=late["name"])
+    return " ".join([said, told] if told else [said])
+
+
 def bands_sentence(bands: pd.DataFrame) -> str:
     """Say which rule to believe, for cost and for time, and on what ground; see ``metrics.backtest.error_bands``."""
     finished = int(bands["projects"].max())

@@ -91,6 +91,30 @@ def time_table(units: pd.DataFrame) -> HtmlTable:
     return html_table(_named(units), columns=columns, caption="Time by earned schedule, and finish dates by rule")
 
 
+def units_table(units: pd.DataFrame) -> HtmlTable:
+    """Write cost and time of every unit of the organisation; see ``metrics.across.units``."""
+    measured = units["projects_measured"].astype("str") + " of " + units["projects"].astype("str")
+    columns = [
+        Show("name", "Unit"),
+        Show("level", "Level"),
+        Show("portfolios", "Portfolios with figures", "number"),
+        Show("measured", "Projects with figures"),
+        *(_money(name, label=label) for name, label in (("planned_value", "PV"), ("earned_value", "EV"),
+                                                  ("actual_cost", "AC"), ("budget", "BAC"))),
+        _told("cpi", label="CPI = EV ÷ AC", form="ratio"),
+        _told("spi", label="SPI = EV ÷ PV", form="ratio"),
+        _told("complete_share", label="Complete", form="share"),
+        _told("eac_cpi", label="EAC, BAC ÷ CPI", form="money"),
+        _told("variance_at_completion", label="VAC", form="money_signed"),
+        _told("variance_at_completion_share", label="VAC, share of BAC", form="share_signed"),
+        _told("spi_t", label="SPI(t) = ES ÷ AT", form="ratio"),
+        _told("schedule_variance_months", label="SV(t) = ES − AT, months", form="exact"),
+        Show("planned_finish_on", "Planned finish", "day"),
+        _told("es_spi_t_on", label="Finish at the pace so far", form="day"),
+    ]  # fmt: skip
+    return html_table(units.assign(measured=measured), columns=columns, caption="Earned value of every unit")
+
+
 def bands_table(bands: pd.DataFrame) -> HtmlTable:
     """Write the errors of every rule by share complete; see ``metrics.backtest.error_bands``."""
     rows = bands.assign(kind=bands["kind"].map(KINDS), advice=bands["basis"].where(bands["advised"], ""))
