@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return once
 
 
-def running(pid: int) -> bool:
-    """Say whether a process runs; one that is dead but not yet waited for does not."""
+def ends(pid: int) -> bool:
+    """Say whether a process ends within seconds; one that is dead but not yet waited for has ended."""
     stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    for _ in range(100):
+        if not stat.exists() or stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def outputs_of(outcome: Outcome, *, step: str) -> list[dict[str, Any]]:
@@ -226,7 +231,7 @@ def test_a_slow_notebook_is_stopped_with_its_kernel(engine: str, seconds: int, t
     (outcome,) = Workers(count=1, seconds=seconds, warm=jobs.WARM).run(jobs.run_notebook, jobs=[wanted])
     assert outcome.error is not None
     assert outcome.error.data["stage"] == "time limit"
-    assert not running(int(pid_file.read_text(encoding="utf-8")))
+    assert ends(int(pid_file.read_text(encoding="utf-8")))
     assert not wanted.output.exists()
 
 
