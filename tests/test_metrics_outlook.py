@@ -617,7 +617,7 @@ def by_hand(rows: Rows) -> dict[str, int]:
     return found
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 @given(ledgers())
 def test_outlook_equals_plain_loops(rows: Rows) -> None:
     """The outlook of every project and of the portfolio is the one that plain loops over the rows give."""
@@ -629,7 +629,7 @@ def test_outlook_equals_plain_loops(rows: Rows) -> None:
         assert round(found.iloc[0]["outlook"] * 100) == sum(expected.values())
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 @given(ledgers(), st.randoms(use_true_random=False))
 def test_order_and_splitting_change_nothing(rows: Rows, random: Any) -> None:
     """The order of the rows does not matter, nor whether an amount stands in one row or in two."""
@@ -643,7 +643,7 @@ def test_order_and_splitting_change_nothing(rows: Rows, random: Any) -> None:
     pd.testing.assert_frame_equal(levels(entries(split))[["project_id", *MONEY]], expected)
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 @given(ledgers(), st.integers(2, 50))
 def test_scaling_money_scales_every_sum(rows: Rows, factor: int) -> None:
     """Ten times the money is ten times every figure of every level, and the same reasons."""
@@ -653,7 +653,7 @@ def test_scaling_money_scales_every_sum(rows: Rows, factor: int) -> None:
     assert list(one["outlook_reason"]) == list(many["outlook_reason"])
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=4)
 @given(ledgers())
 def test_parts_sum_to_the_whole(rows: Rows) -> None:
     """Months and what is not phased sum to the outlook; the steps of the bridge sum to it over what has both."""
