@@ -121,13 +121,12 @@ class Filler:
 
     def _holds(self, records: Sequence[int], *, when: Condition) -> list[bool]:
         """Return of each record whether a condition holds; a cell at fault counts as filled."""
-        wanted = set(map(fold, when.equals))
-        at = self.layout.columns.get(when.column, -1)
-        return [
-            ((record, at) in self.layout.grid.faults or not is_blank(raw))
-            and (not wanted or fold(plain_text(raw)) in wanted)
-            for record, raw in zip(records, self.layout.raws(records, name=when.column), strict=True)
-        ]
+        wanted, at = set(map(fold, when.equals)), self.layout.columns.get(when.column, -1)
+        faults = self.layout.grid.faults
+        keys = [(type(raw), raw) for raw in self.layout.raws(records, name=when.column)]
+        fits = {key: not wanted or fold(plain_text(key[1])) in wanted for key in set(keys)}
+        holds = {key: fit and not is_blank(key[1]) for key, fit in fits.items()}
+        return [fits[key] if (record, at) in faults else holds[key] for record, key in zip(records, keys, strict=True)]
 
     def _leave_out(self, origin: Origin, *, entry: Entry) -> None:
         reader = entry.readers.get("portfolio_id")
