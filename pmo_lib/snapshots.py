@@ -369,10 +369,10 @@ def logical_digest(arrow: pa.Table) -> str:
     """Return the sha256 of the values: the same for every Parquet writer and version."""
     digest = hashlib.sha256(canonical_json([[field.name, str(field.type)] for field in arrow.schema]))
     for name in arrow.column_names:
-        values = arrow[name].to_pylist()
-        if pa.types.is_decimal(arrow[name].type) or pa.types.is_date(arrow[name].type):
-            values = [None if value is None else str(value) for value in values]
-        digest.update(canonical_json(values))
+        values = arrow[name]
+        if pa.types.is_decimal(values.type) or pa.types.is_date(values.type):
+            values = values.cast(pa.string())
+        digest.update(canonical_json(values.to_pylist()))
     return digest.hexdigest()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hostile import FILES, NAMES, PERIODS, rows_added
+from hypothesis import example, given, strategies as st
 from mutations import DAY, as_bytes, sound_book
 
 from pmo_lib.errors import ParameterError, PmoError, SnapshotRefused, SourceError
@@ -14,6 +15,7 @@ from pmo_lib.intake.values import Unreadable, read_folder_id
 from pmo_lib.parameters.load import load_mapping, load_organisation
 from pmo_lib.parameters.models import Organisation, Thresholds
 from pmo_lib.snapshots import Archive
+from pmo_lib.sources.excel import _all_near
 from pmo_lib.store import inside
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +35,18 @@ def test_a_hostile_file_is_refused_with_a_clear_error(tmp_path: Path, name: str)
         messages.add(str(error.value))
     assert len(messages) == 1
     assert messages.pop().startswith(file)
+
+
+@given(st.lists(st.tuples(st.integers(1, 99_999_999), st.sampled_from(["", "A", "z", "AA", "xfd"])), max_size=4))
+@example([(199_999, "Z")])
+@example([(200_000, "A")])
+@example([(1_000_000, "")])
+def test_a_far_place_is_never_overlooked(places: list[tuple[int, str]]) -> None:
+    """The quick look lets a sheet pass only if none of its places is beyond column Z or row 199,999."""
+    cells = "".join(f'<c s="1" r="{column}{row}" t="n"><v>7</v></c>' for row, column in places)
+    far = any(row >= 200_000 or len(column) > 1 for row, column in places)
+    assert _all_near(f"<sheetData>{cells}</sheetData></worksheet>".encode()) is not far
+    assert not places or not _all_near(f"<x>{cells}</x></worksheet>".replace('"', "'").encode())
 
 
 def test_a_sheet_that_is_long_and_full_is_read(tmp_path: Path) -> None:

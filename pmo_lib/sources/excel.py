@@ -31,12 +31,12 @@ _AT_FAULT = re.compile(
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]*)</")
 _IS_ERROR = re.compile(rb"""\bt=["']e["']""")
 _IS_TEXT = re.compile(rb"""\bt=["']str["']""")
-# Places of cells and rows. The first finds only those that a sheet of usual size does not have; the second, all.
-_FAR = re.compile(rb' r="(?:[A-Za-z]{2,}\d|[A-Za-z]?(?:[2-9]\d{5}|\d{7}))')
+# Places of cells and rows, however they are written.
 _ANY_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]*)(\d+)["']""")
 _BLANKS = np.frombuffer(b" \t\r\n", dtype=np.uint8)
 _PLACE = re.compile(r"^([A-Z]{1,3})(\d{1,7})$")
 MOST_EMPTY = 2_000_000  # cells between the first and the last of a sheet, unless it has a byte for each
+MOST_PLACE = 12  # signs of the longest place, with its quotes; nothing so near the end of a sheet is one
 UNCOMPUTED = "formula without a value"
 
 
@@ -90,7 +90,7 @@ def _faults(path: Path) -> dict[str, dict[tuple[int, int], str]]:
 
 def _refuse_far_cells(xml: bytes, *, where: str) -> None:
     """Refuse a sheet whose first and last cell span more than may be read: it would be laid out whole in memory."""
-    if _places_are_plain(xml) and not _FAR.search(xml):
+    if _all_near(xml):
         return
     rows = columns = 1
     for found in _ANY_PLACE.finditer(xml):
@@ -102,17 +102,38 @@ def _refuse_far_cells(xml: bytes, *, where: str) -> None:
         )
 
 
-def _places_are_plain(xml: bytes) -> bool:
-    """Tell whether every attribute ``r`` is written as programs write it: one blank before it, none in it, ``"``."""
+def _all_near(xml: bytes) -> bool:
+    """Tell at a glance whether no place is beyond column Z or row 199,999; False where a closer look is needed.
+
+    Programs write the attribute ``r`` with one blank before it, none in it, and ``"``; whatever is written otherwise
+    needs the closer look.
+    """
     signs = np.frombuffer(xml, dtype=np.uint8)
     equals = np.flatnonzero(signs[:-1] == ord("="))
-    equals = equals[equals > 1]
+    equals = equals[(equals > 1) & (equals < len(signs) - MOST_PLACE)]
     before = signs[equals - 1]
     if np.isin(before, _BLANKS).any():
         return False
     equals = equals[before == ord("r")]
     equals = equals[np.isin(signs[equals - 2], _BLANKS)]
-    return bool((signs[equals - 2] == ord(" ")).all() and (signs[equals + 1] == ord('"')).all())
+    if (signs[equals - 2] != ord(" ")).any() or (signs[equals + 1] != ord('"')).any():
+        return False
+    lettered = _is_letter(signs[equals + 2])
+    if (lettered & _is_letter(signs[equals + 3])).any():
+        return False
+    digits = equals + 2 + lettered
+    for place in range(5, -1, -1):  # six digits in a row: few are left after the first look
+        digits = digits[_is_digit(signs[digits + place])]
+    return not ((signs[digits] >= ord("2")) | _is_digit(signs[digits + 6])).any()
+
+
+def _is_letter(signs: np.ndarray) -> np.ndarray:
+    lower = signs | 0x20
+    return (lower >= ord("a")) & (lower <= ord("z"))
+
+
+def _is_digit(signs: np.ndarray) -> np.ndarray:
+    return (signs >= ord("0")) & (signs <= ord("9"))
 
 
 def _column_number(letters: str) -> int:
