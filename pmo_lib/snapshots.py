@@ -135,8 +135,8 @@ class Snapshot:
         portfolio's last return with usable projects: the same one, an earlier one, or "" where there is none yet.
 
         Beside what intake said it holds every portfolio of an earlier period that has not returned since: two silent
-        periods do not make it forgotten. No return is owed by a portfolio that lineage ended, nor by one whose
-        projects have all moved to others.
+        periods do not make it forgotten. An id that was only ever refused in another's file is no portfolio. No return
+        is owed by a portfolio that lineage ended, nor by one whose projects have all moved to others.
         """
         return pd.concat(list(_standing(self.chain())), ignore_index=True)
 
@@ -189,11 +189,19 @@ def _standing(chain: tuple[Snapshot, ...]) -> Iterator[pd.DataFrame]:
         over = {name for name in absent if _over(name, last=known.get(name), now=snapshot)}
         rows = rows[~rows["portfolio_id"].isin(over)]
         known |= dict.fromkeys(snapshot.portfolios, snapshot)
-        known = {name: known.get(name) for name in rows["portfolio_id"]}
-        periods = ["" if (last := known[name]) is None else last.period for name in rows["portfolio_id"]]
+        periods = ["" if (last := known.get(name)) is None else last.period for name in rows["portfolio_id"]]
         yield rows.assign(period=snapshot.period, status_on=snapshot.status_date, known=periods)[
             ["period", "status_on", *RETURN_COLUMNS, "known"]
         ]
+        strangers = _strangers(told) - set(known)
+        known = {name: known.get(name) for name in rows["portfolio_id"] if name not in strangers}
+
+
+def _strangers(returns: pd.DataFrame) -> set[str]:
+    """Return ids that were refused in the file of another portfolio: a mistyped id owes nobody a return."""
+    told = returns[returns["file"].ne("")]
+    used = set(told.loc[told["state"].ne("refused"), "file"])
+    return set(told.loc[told["state"].eq("refused") & told["file"].isin(used), "portfolio_id"])
 
 
 def _over(portfolio: str, *, last: Snapshot | None, now: Snapshot) -> bool:

@@ -197,6 +197,23 @@ class TestStanding:
         with pytest.raises(ParameterError, match="nothing usable up to 2026-11; there are HWY, ICT"):
             self.opened("SEA", period="2026-11")
 
+    def test_a_mistyped_id_owes_no_return(self, root: Path) -> None:
+        """An id refused in another's file is told in its period only; one refused in a file of its own stays owed."""
+        states = [
+            {"portfolio_id": "HWY", "state": "returned", "file": "hwy.xlsx"},
+            {"portfolio_id": "HWY-old", "state": "refused", "file": "hwy.xlsx"},
+            {"portfolio_id": "SEA", "state": "refused", "file": "sea.xlsx"},
+        ]
+        self.october(root, states=states, held={"HWY": ["H1", "I1", "I2"]})
+        take(
+            small_return("2026-11", date(2026, 11, 30), portfolios={"HWY": ["H1"]}),
+            archive=Archive(root / "outputs" / "demo" / "archive"), organisation="demo",
+        )  # fmt: skip
+        book, _ = self.opened("HWY", period="2026-11")
+        told = book.snapshot.returns_history
+        states_of = told[told["period"].ge("2026-10")].groupby("period")["portfolio_id"].agg(list).to_dict()
+        assert states_of == {"2026-10": ["HWY", "HWY-old", "SEA"], "2026-11": ["HWY", "SEA"]}
+
     def test_who_gave_all_projects_away_owes_nothing(self, root: Path) -> None:
         """A portfolio whose projects have all come to another has not failed to return: it is no more."""
         self.october(root, states=[{"portfolio_id": "HWY", "state": "returned"}], held={"HWY": ["H1", "I1", "I2"]})

@@ -253,5 +253,5 @@ def units_dots(units: pd.DataFrame) -> go.Figure:
     head = f"{both} of {counted(len(portfolios), noun='portfolio')} above cost and behind the plan"
     return figure.update_layout(
         **framed(head, inner=lines.height, below=104), **lines.layout(),
-        xaxis={"title": {"text": "index: below 1 costs more, or takes longer, than planned"}},
+        xaxis={"title": {"text": "index; below 1 is worse than planned"}},
     )  # fmt: skip
