@@ -44,7 +44,7 @@ demo: $(READY)  ## the invented organisation at full size: returns, snapshots, a
 test: $(READY)  ## all tests but the slow ones, then every notebook on its defaults
 	$(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope -m "not slow"
 	rm -rf $(NOTEBOOK_OUTPUTS)
-	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/pmo demo --periods 3 --portfolios 2 --projects 8
+	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/pmo demo --periods 3 --portfolios 3 --projects 6
 	PMO_OUTPUTS=$(NOTEBOOK_OUTPUTS) $(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope \
 		--nbval-lax --nbval-current-env -p no:cacheprovider notebooks
 
