@@ -159,6 +159,7 @@ def ran(command: str, *, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_readme_commands_work(workspace: Path) -> None:
     """Every ``pmo`` command of the README, run in order on an empty workspace, does what it says and ends with 0."""
     commands_to_run = [each for each in documented(README) if each.startswith("pmo ") and each not in NOT_RUN_HERE]

@@ -26,7 +26,7 @@ from pmo_lib.metrics.bridge import NO_FIGURE, NOT_RETURNED, RANGE, WITHHELD
 from pmo_lib.metrics.fiscal import View
 from pmo_lib.parameters.load import load_mapping, load_organisation
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {
