@@ -158,6 +158,39 @@ class EarnedValueRules(Model):
     )
 
 
+class SimulationRules(Model):
+    """How uncertainty is simulated; ranges and correlations that no return states are assumptions, printed as such."""
+
+    seed: int = Field(1, description="Seed of all streams of draws")
+    trials_least: int = Field(2_048, ge=256, description="Trials that are made in any case")
+    trials_most: int = Field(16_384, ge=256, description="Trials after which it ends, converged or not")
+    precision: Share = Field(
+        0.005, description="It ends where half the 95 % interval of P80 is below this share of P80"
+    )
+    shape: Literal["pert", "triangular"] = Field("pert", description="Shape of what has three points")
+    cost_low: Share = Field(0.10, description="Cost to go may be lower by this share, where no range is returned")
+    cost_high: float = Field(
+        0.25, ge=0, description="Cost to go may be higher by this share, where no range is returned"
+    )
+    days_low: Share = Field(0.10, description="Time to go may be shorter by this share, where there is no network")
+    days_high: float = Field(
+        0.30, ge=0, description="Time to go may be longer by this share, where there is no network"
+    )
+    time_share: Share = Field(
+        0.25, description="Share of the cost to go that runs on with time: teams, site, supervision"
+    )
+    correlation_within: Share = Field(0.3, description="Correlation of two uncertain quantities of one project")
+    correlation_between: Share = Field(0.2, description="Correlation of quantities of two projects")
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> SimulationRules:
+        if self.trials_most < self.trials_least:
+            raise ValueError("trials_most must not be below trials_least")
+        if self.correlation_between > self.correlation_within:
+            raise ValueError("quantities of two projects cannot be tied closer than those of one: lower the former")
+        return self
+
+
 class Organisation(Model):
     """One organisation: a workspace with its own parameters, snapshot chain and outputs."""
 
@@ -184,6 +217,7 @@ class Organisation(Model):
     risk: RiskRules = RiskRules()
     finance: FinanceRules = FinanceRules()
     earned_value: EarnedValueRules = EarnedValueRules()
+    simulation: SimulationRules = SimulationRules()
     working_calendar: WorkingCalendar = WorkingCalendar()
 
 
