@@ -2,9 +2,9 @@
 
 Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk``, ``calendar``,
 ``distributions``, ``earned_value`` < ``draws``, ``simulation``, ``last_known``, ``earned_schedule`` <
-``simulation_schedule``, ``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``, ``submission``,
-``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``, ``progress`` < ``cohorts``, ``ledger``,
-``facts``, ``health``, ``coverage``, ``risk_summary``, ``backtest`` < ``reference_classes``, ``accounts``,
-``hierarchy``, ``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``, ``headline`` <
-``earned`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``.
+``simulation_schedule``, ``simulation_cost``, ``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``,
+``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``, ``progress`` < ``chance``,
+``cohorts``, ``ledger``, ``facts``, ``health``, ``coverage``, ``risk_summary``, ``backtest`` < ``reference_classes``,
+``accounts``, ``hierarchy``, ``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``,
+``headline`` < ``earned`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``.
 """

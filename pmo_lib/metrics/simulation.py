@@ -25,12 +25,10 @@ if TYPE_CHECKING:
 
     from pmo_lib.parameters.models import SimulationRules
 
-SHARES = {"p10": 0.10, "p50": 0.50, "p80": 0.80, "p90": 0.90}
+SHARES = {f"p{per_cent}": per_cent / 100 for per_cent in range(5, 100, 5)}
 WATCHED = 0.80
 NORMAL_95 = 1.959963984540054
-CURVE_SHARES = tuple(round(0.01 * step, 2) for step in range(1, 100))
 DRIVER_COLUMNS = ["place", "rank_correlation", "moves_p80"]
-NO_TRIALS = np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,17 +134,20 @@ def joint_confidence(costs: np.ndarray, *, finishes: np.ndarray, cost: float, fi
     return float(((costs <= cost) & (finishes <= finish)).mean())
 
 
-def s_curve(outcomes: np.ndarray) -> pd.DataFrame:
-    """Return the outcomes as a curve: ``share`` (1 to 99 %) and the ``value`` not exceeded in that share of trials."""
-    return pd.DataFrame({"share": CURVE_SHARES, "value": np.quantile(outcomes, CURVE_SHARES)})
-
-
 def rank_correlation(one: np.ndarray, *, other: np.ndarray) -> float | None:
     """Return Spearman's rank correlation, equal values sharing their mean rank; null where one of them never varies."""
-    ranks = [pd.Series(values).rank().to_numpy() for values in (one, other)]
-    first, second = (rank - rank.mean() for rank in ranks)
-    size = sqrt(float((first * first).sum()) * float((second * second).sum()))
-    return float((first * second).sum()) / size if size else None
+    return _correlated(_ranks(one), other=_ranks(other))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return ranks as differences from their mean."""
+    ranks = pd.Series(values).rank().to_numpy()
+    return np.asarray(ranks - ranks.mean())
+
+
+def _correlated(first: np.ndarray, *, other: np.ndarray) -> float | None:
+    size = sqrt(float((first * first).sum()) * float((other * other).sum()))
+    return float((first * other).sum()) / size if size else None
 
 
 def drivers(total: np.ndarray, *, parts: Iterable[np.ndarray]) -> pd.DataFrame:
@@ -172,5 +173,6 @@ def drivers(total: np.ndarray, *, parts: Iterable[np.ndarray]) -> pd.DataFrame:
 def _driven(
     total: np.ndarray, *, parts: Iterable[np.ndarray], whole: float
 ) -> Iterator[tuple[int, float | None, float]]:
+    ranks = _ranks(total)
     for place, part in enumerate(parts):
-        yield place, rank_correlation(part, other=total), whole - percentile(total - part, share=WATCHED)
+        yield place, _correlated(_ranks(part), other=ranks), whole - percentile(total - part, share=WATCHED)
