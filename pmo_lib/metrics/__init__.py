@@ -4,7 +4,7 @@ Inside, by order of use: ``movement`` (two periods, like for like), ``money``, `
 ``network`` < ``last_known``, ``earned_schedule``, ``working_time``, ``crashing`` < ``fiscal``, ``ratings``,
 ``schedule``, ``baselines``, ``milestones``, ``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``,
 ``attention``, ``progress``, ``critical_path`` < ``cohorts``, ``ledger``, ``facts``, ``health``, ``coverage``,
-``risk_summary``, ``backtest``, ``pert`` < ``accounts``, ``hierarchy``, ``structure``, ``portfolio`` < ``accuracy`` <
-``outlook``, ``cost``, ``standing``, ``headline`` < ``earned`` < ``finance``, ``hygiene``, ``contingency``,
-``followup``, ``across``.
+``risk_summary``, ``backtest``, ``pert``, ``schedule_quality`` < ``accounts``, ``hierarchy``, ``structure``,
+``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``, ``headline`` < ``earned`` < ``finance``,
+``hygiene``, ``contingency``, ``followup``, ``across``.
 """

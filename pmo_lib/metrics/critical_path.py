@@ -164,10 +164,10 @@ def _figures(net: Network, *, rules: Rules) -> tuple[Tasks, pd.DataFrame]:
     done = [None if moment is None else moment + 1 for moment in done]
     begun = [end if start is None and end is not None else start for start, end in zip(begun, done, strict=True)]
     limits, faults = _limits(rows, dated=dated)
-    left, undated = _left(rows)
-    lost = rows.iloc[undated]
-    faults.extend((project, task, NO_DURATION, "0 is used") for project, task in keys_of(lost))
-    tasks = Tasks(clocks, left, begun, done, limits, _floors(rows, rules=rules, dated=dated))
+    left = days_left(rows)
+    unknown = rows[left.isna() & pd.Series([moment is None for moment in done], index=rows.index, dtype=bool)]
+    faults.extend((project, task, NO_DURATION, "0 is used") for project, task in keys_of(unknown))
+    tasks = Tasks(clocks, left.fillna(0.0).tolist(), begun, done, limits, _floors(rows, rules=rules, dated=dated))
     return tasks, pd.DataFrame(faults, columns=list(FAULT_COLUMNS)).astype("str")
 
 
@@ -175,16 +175,14 @@ def _moments(rows: pd.DataFrame, *, column: str, dated: bool) -> list[float | No
     return moments_of(rows[column]) if dated and column in rows else [None] * len(rows)
 
 
-def _left(rows: pd.DataFrame) -> tuple[list[float], list[int]]:
-    """Return the working days still to do, and the places of tasks that have no duration and are no milestones."""
+def days_left(rows: pd.DataFrame) -> pd.Series:
+    """Return the working days still to do of each task; null where nothing tells, 0 for a milestone."""
     blank = pd.Series(float("nan"), index=rows.index)
-    whole = rows.get("duration_days", blank).astype("float64")
     progress = rows.get("percent_complete", blank).astype("float64").fillna(0.0)
-    remaining = rows.get("remaining_days", blank).astype("float64").fillna(whole * (1 - progress))
+    whole = rows.get("duration_days", blank).astype("float64") * (1 - progress)
+    remaining = rows.get("remaining_days", blank).astype("float64").fillna(whole)
     milestone = rows.get("is_milestone", pd.Series(False, index=rows.index)).fillna(False).astype(bool)
-    unknown = remaining.isna() & ~milestone
-    left = remaining.mask(milestone & remaining.isna(), 0.0).fillna(0.0)
-    return left.tolist(), [place for place, is_unknown in enumerate(unknown) if is_unknown]
+    return remaining.mask(remaining.isna() & milestone, 0.0)
 
 
 def _limits(rows: pd.DataFrame, *, dated: bool) -> tuple[list[Limits], list[tuple[str, str, str, str]]]:
