@@ -322,9 +322,9 @@ def test_calendars_come_from_their_table() -> None:
     """A weekday that is listed is worked, unless a date says otherwise; a date may be worked on a day off."""
     rows = pd.DataFrame(
         {
-            "calendar": ["four days"] * 6 + ["never"],
-            "day": ["mon", "tue", "wed", "thu", "2026-03-03", "2026-03-07", "2026-03-03"],
-            "works": [True, True, True, True, False, True, True],
+            "calendar": ["four days"] * 7 + ["never"],
+            "day": ["mon", "tue", "wed", "thu", "2026-03-03", "2026-03-07", "2026-02-30", "2026-03-03"],
+            "works": [True, True, True, True, False, True, True, True],
         }
     )
     found = calendars(rows)

@@ -54,7 +54,8 @@ class Rules:
     calendars
         Calendars by name.
     resumes_on
-        First day on which open work may be done: the day after the status date. None: the first day of the project.
+        First day on which open work may be done: the day after the status date. None: the first day of the project, and
+        a task that has begun goes on without a break.
     progress
         What open work does whose task has begun before the tasks that it should wait for are done.
     critical_days, near_days
@@ -167,7 +168,13 @@ def _figures(net: Network, *, rules: Rules) -> tuple[Tasks, pd.DataFrame]:
     left = days_left(rows)
     unknown = rows[left.isna() & pd.Series([moment is None for moment in done], index=rows.index, dtype=bool)]
     faults.extend((project, task, NO_DURATION, "0 is used") for project, task in keys_of(unknown))
-    tasks = Tasks(clocks, left.fillna(0.0).tolist(), begun, done, limits, _floors(rows, rules=rules, dated=dated))
+    floors = _floors(rows, rules=rules, dated=dated)
+    if rules.resumes_on is None and "duration_days" in rows:
+        spent = (rows["duration_days"].astype("float64") - left).clip(lower=0).fillna(0.0)
+        for place, (start, days) in enumerate(zip(begun, spent, strict=True)):
+            if start is not None:
+                floors[place] = clocks[place].begins(clocks[place].worked(start) + days)
+    tasks = Tasks(clocks, left.fillna(0.0).tolist(), begun, done, limits, floors)
     return tasks, pd.DataFrame(faults, columns=list(FAULT_COLUMNS)).astype("str")
 
 
@@ -219,9 +226,13 @@ def _floors(rows: pd.DataFrame, *, rules: Rules, dated: bool) -> list[float]:
     """Return the moment before which no open task of a project begins: its first day, or the day work resumes on."""
     if not dated:
         return [0.0] * len(rows)
-    columns = [name for name in ("start_actual_on", "start_forecast_on", "start_baseline_on") if name in rows]
-    first = rows[columns].min(axis="columns") if columns else pd.Series(pd.NaT, index=rows.index)
-    firsts = moments_of(first.groupby(rows["project_id"]).transform("min"))
+    nothing = pd.Series(pd.NaT, index=rows.index, dtype="datetime64[us]")
+    actual, forecast, baseline = (
+        rows.get(f"start_{kind}_on", nothing).groupby(rows["project_id"]).transform("min")
+        for kind in ("actual", "forecast", "baseline")
+    )
+    now = actual.where(forecast.isna() | (actual < forecast), forecast)
+    firsts = moments_of(now.fillna(baseline))
     resumes = -1.0 if rules.resumes_on is None else moment_of(rules.resumes_on)
     return [max(resumes, moment if moment is not None else 0.0) for moment in firsts]
 

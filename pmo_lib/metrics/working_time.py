@@ -131,17 +131,25 @@ def days_of(moments: Iterable[float | None], *, end: bool) -> pd.Series:
     return pd.Series(np.array(stamps, dtype="datetime64[D]").astype("datetime64[us]"))
 
 
+def _date_of(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def calendars(rows: pd.DataFrame) -> dict[str, Clock]:
     """Return the working time of every calendar of a table: ``calendar, day, works``.
 
     ``day`` is a weekday (``mon`` … ``sun``) or a date (``2026-12-25``): a date goes before its weekday, and a weekday
-    that is not listed is not worked. A calendar without a working weekday is left out, since no work would ever end.
+    that is not listed is not worked. What is neither has no effect. A calendar without a working weekday is left out,
+    since no work would ever end.
     """
     found: dict[str, Clock] = {}
     for name, days in rows.groupby("calendar", sort=True):
         told = dict(zip(days["day"], days["works"].fillna(False).astype(bool), strict=True))
         weekdays = [day for day in WEEK if told.get(day)]
-        dates = {date.fromisoformat(day): works for day, works in told.items() if day not in WEEK}
+        dates = {when: works for day, works in told.items() if (when := _date_of(day)) is not None}
         if weekdays:
             found[str(name)] = WorkingTime.on_days(weekdays, exceptions=dates)
     return found
