@@ -191,6 +191,28 @@ class SimulationRules(Model):
         return self
 
 
+class ScheduleRules(Model):
+    """How schedule networks are computed and judged; each limit is printed in the report that uses it."""
+
+    progress: Literal["retained logic", "override"] = Field(
+        "retained logic", description="What open work does that began before the tasks it should wait for were done"
+    )
+    critical_days: float = Field(0.0, description="Total float up to which a task is critical, working days")
+    near_critical_days: float = Field(5.0, description="Total float up to which it is near critical, working days")
+    missing_logic: Share = Field(0.05, description="Open tasks without predecessor or successor, at most")
+    lags: Share = Field(0.05, description="Links with a lag, at most")
+    finish_to_start: Share = Field(0.90, description="Links from finish to start, at least")
+    hard_constraints: Share = Field(0.05, description="Open tasks with a hard constraint, at most")
+    high_float_days: Days = Field(44, description="Total float above this is high, working days")
+    high_float: Share = Field(0.05, description="Open tasks with high float, at most")
+    long_task_days: Days = Field(44, description="A task above this is long, working days")
+    long_tasks: Share = Field(0.05, description="Open tasks that are long, at most")
+    missed_tasks: Share = Field(0.05, description="Tasks due by the status date and not finished in time, at most")
+    stress_days: Days = Field(600, description="Working days by which the critical path test lengthens a task")
+    path_index: float = Field(0.95, gt=0, description="Critical path length index (CPLI), at least")
+    execution_index: float = Field(0.95, gt=0, description="Baseline execution index (BEI), at least")
+
+
 class Organisation(Model):
     """One organisation: a workspace with its own parameters, snapshot chain and outputs."""
 
@@ -218,6 +240,7 @@ class Organisation(Model):
     finance: FinanceRules = FinanceRules()
     earned_value: EarnedValueRules = EarnedValueRules()
     simulation: SimulationRules = SimulationRules()
+    schedule: ScheduleRules = ScheduleRules()
     working_calendar: WorkingCalendar = WorkingCalendar()
 
 
