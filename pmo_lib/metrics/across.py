@@ -15,16 +15,17 @@ import pandas as pd
 
 from pmo_lib.metrics import cohorts, portfolio, schedule as dates
 from pmo_lib.metrics.backtest import error_bands
-from pmo_lib.metrics.calendar import HORIZON, calendar_of, month_numbers
-from pmo_lib.metrics.earned import BEYOND, PUBLISHED_ERRORS, PUBLISHED_MONTHS, PUBLISHED_UNITS, curves
+from pmo_lib.metrics.calendar import calendar_of, month_numbers
+from pmo_lib.metrics.earned import PUBLISHED_ERRORS, PUBLISHED_MONTHS, PUBLISHED_UNITS, curves, finish_dates
 from pmo_lib.metrics.earned_schedule import duration_estimates, earned_months, planned_months, schedule
 from pmo_lib.metrics.earned_value import MONEY, at_completion, cost_estimates, indices
 from pmo_lib.metrics.facts import in_form, one_currency
+from pmo_lib.metrics.hierarchy import upwards
 from pmo_lib.metrics.money import major_units, minor_units
 from pmo_lib.metrics.outlook import PORTFOLIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from pmo_lib.metrics.calendar import Calendar
     from pmo_lib.parameters.models import Organisation
@@ -143,22 +144,15 @@ def units(earned: pd.DataFrame, *, months: pd.DataFrame, tree: pd.DataFrame, cal
     told = tree.drop_duplicates("node_id").set_index("node_id")[["level", "name"]]
     figures = _figures(table, calendar=calendar).join(told, on="unit_id")
     order = {node: place for place, node in enumerate(tree["node_id"])}
-    return figures.sort_values("unit_id", key=lambda ids: ids.map(order), kind="stable", ignore_index=True)[
-        UNIT_COLUMNS
-    ]
+    ranked = figures.assign(rank=figures["unit_id"].map(order)).sort_values("rank", kind="stable", ignore_index=True)
+    return ranked[UNIT_COLUMNS]
 
 
 def _memberships(tree: pd.DataFrame, *, portfolios: pd.Series) -> pd.DataFrame:
     """Return each portfolio under every unit that it belongs to, itself included: ``unit_id, portfolio_id``."""
     parents = dict(zip(tree["node_id"], tree["parent_id"], strict=True))
-    pairs = [(unit, portfolio) for portfolio in portfolios for unit in _upwards(portfolio, parents=parents)]
+    pairs = [(unit, portfolio) for portfolio in portfolios for unit in upwards(portfolio, parents=parents)]
     return pd.DataFrame(pairs, columns=["unit_id", "portfolio_id"])
-
-
-def _upwards(unit: object, *, parents: Mapping[str, object]) -> Iterator[str]:
-    while isinstance(unit, str):
-        yield unit
-        unit = parents.get(unit)
 
 
 def _positions(members: pd.DataFrame) -> pd.DataFrame:
@@ -196,9 +190,5 @@ def _figures(table: pd.DataFrame, *, calendar: Calendar) -> pd.DataFrame:
     """Add indices, the estimate at completion by CPI, and the finish at the pace so far."""
     estimates, durations = cost_estimates(table), duration_estimates(table)
     after = at_completion(table, estimate=estimates["eac_cpi"], reason=estimates["eac_cpi_reason"])
-    reach = table["time"] + (durations["es_spi_t"] - table["elapsed_months"])
-    ends = {
-        "es_spi_t_on": calendar.day_at(reach),
-        "es_spi_t_on_reason": durations["es_spi_t_reason"].mask(reach.gt(HORIZON), BEYOND),
-    }
-    return table.join([indices(table), schedule(table), estimates, after]).assign(**ends)
+    ends = finish_dates(table, durations=durations, calendar=calendar)
+    return table.join([indices(table), schedule(table), estimates, after, ends])

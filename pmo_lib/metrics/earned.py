@@ -25,6 +25,7 @@ from pmo_lib.metrics.progress import measured, standing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pmo_lib.metrics.calendar import Calendar
     from pmo_lib.metrics.fiscal import View
     from pmo_lib.metrics.progress import Progress, Terms
     from pmo_lib.parameters.models import Organisation
@@ -232,12 +233,12 @@ def months(progress: Progress, *, projects: pd.DataFrame) -> pd.DataFrame:
     return table.assign(month=month, ends_on=pd.PeriodIndex(month, freq="M").end_time.normalize())[MONTH_COLUMNS]
 
 
-def finish_dates(positions: pd.DataFrame, *, durations: pd.DataFrame, terms: Terms) -> pd.DataFrame:
+def finish_dates(positions: pd.DataFrame, *, durations: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
     """Return the finish date of each duration at completion: status date + (duration − AT), on the working calendar."""
     dates = {}
     for rule in TIME_RULES:
         reach = positions["time"] + (durations[rule] - positions["elapsed_months"])
-        dates[f"{rule}_on"] = terms.calendar.day_at(reach)
+        dates[f"{rule}_on"] = calendar.day_at(reach)
         dates[f"{rule}_on_reason"] = durations[f"{rule}_reason"].mask(reach.gt(HORIZON), BEYOND)
     return pd.DataFrame(dates, index=positions.index)
 
@@ -249,7 +250,7 @@ def _forecast(table: pd.DataFrame, *, terms: Terms) -> pd.DataFrame:
     table = table.drop(columns="spi_t").join(parts[0]).join(parts[1])
     estimates, durations = cost_estimates(table, weight=rules.cpi_weight), duration_estimates(table)
     after = at_completion(table, estimate=estimates["eac_cpi"], reason=estimates["eac_cpi_reason"])
-    table = table.join([estimates, after, durations, finish_dates(table, durations=durations, terms=terms)])
+    table = table.join([estimates, after, durations, finish_dates(table, durations=durations, calendar=terms.calendar)])
     alarms = joined(
         {
             RECOVERY: table["tcpi_budget"].gt(rules.recovery_limit) | table["tspi"].gt(rules.recovery_limit),

@@ -248,10 +248,17 @@ def _guessed_levels(table: pd.DataFrame, *, known: Sequence[str]) -> pd.Series:
 def _paths(units: pd.DataFrame) -> dict[str, tuple[str, ...]]:
     """Return the way from the top to each unit, both included."""
     parents = dict(zip(units["unit_id"], units["parent_id"], strict=True))
-    return {unit: tuple(reversed(tuple(_upwards(unit, parents=parents)))) for unit in parents}
+    return {unit: tuple(reversed(tuple(upwards(unit, parents=parents)))) for unit in parents}
 
 
-def _upwards(unit: str, *, parents: Mapping[str, str | None]) -> Iterator[str]:
+def upwards(unit: str, *, parents: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield a unit and all above it, to the top.
+
+    Raises
+    ------
+    ReportError
+        If the parents run in a circle.
+    """
     seen: list[str] = []
     here: str | None = unit
     while here is not None and not pd.isna(here):

@@ -17,6 +17,10 @@ ESTIMATES = {
     "eac_weighted": "EAC, weighted", "eac_recent": "EAC, recent CPI", "eac_bottom_up": "EAC, management's",
     "eac_cpi_spi_t": "EAC, CPI × SPI(t)",
 }  # fmt: skip
+MONEY = [
+    Show(name, label, "money", reason="reason")
+    for name, label in (("planned_value", "PV"), ("earned_value", "EV"), ("actual_cost", "AC"), ("budget", "BAC"))
+]
 FINISHES = {
     "es_plan": "AT + (PD − ES)", "es_spi_t": "PD ÷ SPI(t)", "es_cpi_spi_t": "ES, CPI × SPI(t)",
     "anbari_plan": "PD − SV ÷ (BAC ÷ PD)", "anbari_spi": "PD ÷ SPI", "jacob_plan": "Earned duration",
@@ -47,8 +51,7 @@ def cost_table(units: pd.DataFrame) -> HtmlTable:
     columns = [
         Show("name", "Level"),
         Show("measured", "Projects with figures"),
-        *(_money(name, label=label) for name, label in (("planned_value", "PV"), ("earned_value", "EV"),
-                                                  ("actual_cost", "AC"), ("budget", "BAC"))),
+        *MONEY,
         _told("cost_variance", label="CV = EV − AC", form="money_signed"),
         _told("schedule_variance", label="SV = EV − PV", form="money_signed"),
         _told("cost_variance_share", label="CV, share of EV", form="share_signed"),
@@ -93,14 +96,12 @@ def time_table(units: pd.DataFrame) -> HtmlTable:
 
 def units_table(units: pd.DataFrame) -> HtmlTable:
     """Write cost and time of every unit of the organisation; see ``metrics.across.units``."""
-    measured = units["projects_measured"].astype("str") + " of " + units["projects"].astype("str")
     columns = [
         Show("name", "Unit"),
         Show("level", "Level"),
         Show("portfolios", "Portfolios with figures", "number"),
         Show("measured", "Projects with figures"),
-        *(_money(name, label=label) for name, label in (("planned_value", "PV"), ("earned_value", "EV"),
-                                                  ("actual_cost", "AC"), ("budget", "BAC"))),
+        *MONEY,
         _told("cpi", label="CPI = EV ÷ AC", form="ratio"),
         _told("spi", label="SPI = EV ÷ PV", form="ratio"),
         _told("complete_share", label="Complete", form="share"),
@@ -112,7 +113,7 @@ def units_table(units: pd.DataFrame) -> HtmlTable:
         Show("planned_finish_on", "Planned finish", "day"),
         _told("es_spi_t_on", label="Finish at the pace so far", form="day"),
     ]  # fmt: skip
-    return html_table(units.assign(measured=measured), columns=columns, caption="Earned value of every unit")
+    return html_table(units.assign(measured=_measured(units)), columns=columns, caption="Earned value of every unit")
 
 
 def bands_table(bands: pd.DataFrame) -> HtmlTable:
@@ -151,14 +152,12 @@ def past_table(horizons: pd.DataFrame) -> HtmlTable:
 def _named(units: pd.DataFrame) -> pd.DataFrame:
     """Return the rows as they are read: indented names, and how many projects are in a sum."""
     total = units["level"].ne("project")
-    counts = units["projects_measured"].astype("str") + " of " + units["projects"].astype("str")
-    return units.assign(
-        name=units["level"].map(INDENTS) + units["name"].astype("str"), measured=counts.where(total, units["reason"])
-    )
+    measured = _measured(units).where(total, units["reason"])
+    return units.assign(name=units["level"].map(INDENTS) + units["name"].astype("str"), measured=measured)
 
 
-def _money(name: str, *, label: str) -> Show:
-    return Show(name, label, "money", reason="reason")
+def _measured(units: pd.DataFrame) -> pd.Series:
+    return units["projects_measured"].astype("str") + " of " + units["projects"].astype("str")
 
 
 def _told(name: str, *, label: str, form: Form) -> Show:
