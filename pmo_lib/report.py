@@ -155,6 +155,10 @@ class Book:
             self.opened[name] = over_time(self._stored(name), name=name)
         return self.opened[name].copy()
 
+    def histories(self, *names: str) -> tuple[pd.DataFrame, ...]:
+        """Return several contract tables over all periods, see :meth:`history`."""
+        return tuple(self.history(name) for name in names)
+
     def _stored(self, name: str) -> Iterator[tuple[str, Rows]]:
         """Yield the stored rows of each period, oldest first, each with those of projects that moved."""
         moves = sorted(self._moved.items()) if self.portfolio and "project_id" in TABLES[name].names else []

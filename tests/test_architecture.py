@@ -88,6 +88,7 @@ BY_POSITION = {
     "engine.nb_language": "papermill calls it",
     "kernel.send": "IPython calls it",
     "errors._rebuild": "pickle calls it",
+    "sources.markup.begin": "the parser calls it",
     "render.gate.handle_starttag": "the parser calls it",
     "render.headings.heading": "mistune calls it",
     "report.begin": "in a notebook, a report and its organisation read as one phrase",

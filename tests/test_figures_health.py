@@ -15,7 +15,7 @@ from histories import current, history
 
 from pmo_lib.figures import health as charts, schedule as plots
 from pmo_lib.figures.labels import NAME_WIDTH, Rows, framed, wrapped
-from pmo_lib.metrics import baselines, cohorts, disclosure, health, milestones, ratings, schedule
+from pmo_lib.metrics import baselines, cohorts, disclosure, health, milestones, plans, ratings, schedule
 from pmo_lib.metrics.movement import Between
 from pmo_lib.parameters.models import Organisation, Thresholds
 from pmo_lib.sentences import health as words, schedule as notes
@@ -102,6 +102,26 @@ BASELINES = current(
         )
     ],
 )
+TASKS = current(
+    "tasks",
+    [
+        {"project_id": "A", "task_id": task, "name": HOSTILE, "duration_days": days, "cost": 1.0}
+        | {"start_forecast_on": "2025-04-01", "finish_forecast_on": finish}
+        for task, days, finish in (("M2", 5.0, "2025-04-07"), ("T2", 3.0, "2025-04-09"), ("T3", 20.0, None))
+    ],
+)
+LINKS = current("links", [{"project_id": "A", "predecessor_id": "M2", "successor_id": "T2", "type": "fs"}])
+NEEDS = current(
+    "dependencies",
+    [
+        {"dependency_id": key, "provider_project_id": giver, "recipient_project_id": taker, "item": f"{key} <b>"}
+        | {"needed_on": needed, "promised_on": promised, "agreed_by_provider": True, "agreed_by_recipient": key == "1"}
+        for key, giver, taker, needed, promised in (
+            ("1", "B", "A", "2025-05-01", "2025-05-31"), ("2", "A", "C", "2025-06-01", "2025-05-22"),
+            ("3", "D", "C", None, "2025-05-22"),
+        )
+    ],
+)  # fmt: skip
 
 
 @cache
@@ -114,7 +134,12 @@ def metric(name: str) -> pd.DataFrame:
     judged = schedule.promises(PROJECTS, milestones=POINTS, status=STATUS, column="finish_forecast_on", between=LAST)
     slips = milestones.slips(POINTS, limits=LIMITS, **now)
     tracked = cohorts.tracks(PROJECTS, status=STATUS, column="finish_baseline_on", between=LAST)
+    given = {"tasks": TASKS, "links": LINKS, "calendars": current("calendars", []), "dependencies": NEEDS}
+    plan = plans.Plans(given | {"status": STATUS}, milestones=POINTS, settings=Organisation(id="o", name="O"), **now)
     made: dict[str, Callable[[], pd.DataFrame]] = {
+        "path": lambda: plan.critical,
+        "tests": lambda: plan.tests,
+        "needs": lambda: plan.needs,
         "decisions": lambda: health.decisions_sought(DECISIONS, **now),
         "changes": lambda: health.changes(rated, finishes=moved, **now),
         "movers": lambda: ratings.movers(compared),
@@ -130,7 +155,7 @@ def metric(name: str) -> pd.DataFrame:
         "finishes": lambda: moved,
         "due": lambda: milestones.due(slips),
         "trend": lambda: milestones.trend(POINTS, slipped=slips),
-        "slipping": lambda: milestones.slipping(slips),
+        "slipping": lambda: plan.slipping,
         "drift": lambda: disclosure.drift(STATES, **now),
         "cohorts": lambda: cohorts.trend(tracked),
         "stages": lambda: cohorts.slips_by_stage(tracked, least_reports=2),
@@ -151,6 +176,9 @@ FIGURES = {
     "trend": plots.trend_lines,
     "cohorts": plots.cohort_lines,
     "stages": plots.stages_ranges,
+    "path": plots.path_ranges,
+    "tests": plots.tests_heatmap,
+    "needs": plots.needs_bars,
 }
 TABLES = {
     "decisions": tables.decisions_table, "changes": tables.changes_table, "movers": tables.movers_table,
@@ -160,6 +188,7 @@ TABLES = {
     "broken": lists.broken_table, "variance": lists.variance_table, "rebaselines": lists.rebaselines_table,
     "due": lists.due_table, "slipping": lists.slipping_table, "trend": lists.trend_table,
     "cohorts": lists.cohorts_table, "stages": lists.stages_table,
+    "path": lists.path_table, "tests": lists.tests_table, "needs": lists.needs_table,
 }  # fmt: skip
 SENTENCES = {
     "decisions": "2 decisions sought, for £2.50m in all (1 without an amount); 1 past the deadline, first: "
@@ -187,6 +216,10 @@ SENTENCES = {
     "stages": "2 projects: P50 +545 days, P80 +545 days so far; 1 is later. No stage was returned, so all are one "
     "class. 2 projects cannot be followed yet. Too few for a class of their own: stage not stated.",
     "due": "1 milestone due soon, 0 overdue by their own forecast; next: Gate 1: %s of %s on 10 Apr 2025.",
+    "path": "%s ends on 28 Apr 2025 by its network, 19 days after its forecast; 1 of 3 open tasks critical.",
+    "tests": "%s does not meet 1 of 14 tests (Logic); 3 could not be made.",
+    "needs": "3 open dependencies: 1 promised too late, 1 agreed by both sides. The latest, 1 <b> for %s, delays it by "
+    "30 days and waits on Bypass.",
     "slipping": "0 missed and 1 at risk; the largest slip is 123 days (Gate 2: %s of %s). "
     "Receding as fast as time passes, or faster: 1.",
 }

@@ -205,7 +205,7 @@ def test_what_an_extra_brings_is_tested() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)
     extras = {name: set(lines) for name, lines in project["project"]["optional-dependencies"].items()}
-    assert extras.keys() == {"postgresql"}
+    assert extras.keys() == {"postgresql", "schedules"}
     assert set().union(*extras.values()) <= set(project["dependency-groups"]["dev"])
 
 

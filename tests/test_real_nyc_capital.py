@@ -23,7 +23,18 @@ import pytest
 from pmo_lib.contracts.returned import Checked
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.intake.check import check
-from pmo_lib.metrics import bridge, cohorts, cost, facts, health, hierarchy, movement, portfolio, schedule
+from pmo_lib.metrics import (
+    bridge,
+    cohorts,
+    cost,
+    facts,
+    health,
+    hierarchy,
+    movement,
+    portfolio,
+    reference_classes,
+    schedule,
+)
 from pmo_lib.metrics.fiscal import View
 from pmo_lib.parameters.load import load_mapping, load_organisation
 from pmo_lib.sentences import finance as finance_words, portfolio as portfolio_words, schedule as schedule_words
@@ -350,6 +361,9 @@ def test_slips_of_projects_first_seen_in_design(tracked: pd.DataFrame, plain: Re
     assert (design["first_stage"], design["followed"], design["p50_days"], design["p80_days"]) == (
         "Design", 122, 423, 1036,
     )  # fmt: skip
+    own = reference_classes.slip_classes(classes)
+    assert own.loc[0, ["basis", "p80_days"]].tolist() == [reference_classes.OWN, 1036]
+    assert (own["basis"].eq(reference_classes.OWN) == classes["followed"].ge(20)).all()
     assert classes["projects"].sum() == 378
     left_out = classes[["no_first_date", "no_date_now", "too_few_reports"]].sum(axis="columns")
     assert (classes["projects"] == classes["followed"] + left_out).all()

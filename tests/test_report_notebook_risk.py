@@ -22,6 +22,8 @@ from pmo_lib.parameters.load import load_mapping, load_organisation, load_report
 from pmo_lib.report import ECHO, EXHIBIT, PLOTLY, PUBLISHED
 from pmo_lib.snapshots import Archive, take
 
+# Without a forecast and a network there is nothing to simulate.
+SIMULATED = ["drivers", "critical-tasks"]
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "risk_register.ipynb"
 HOSTILE = "<script>alert('x')</script>"
@@ -104,7 +106,7 @@ def test_register_is_told_whole() -> None:
     shown = outputs(organisation="made", period="2026-09", portfolio="HWY")
     told = notes(shown, EXHIBIT)
     assert [note["exhibit"] for note in told] == exhibits()
-    assert [note["exhibit"] for note in told if note["missing"]] == ["spoken"]
+    assert [note["exhibit"] for note in told if note["missing"]] == ["spoken", *SIMULATED]
     assert (
         len(notes(shown, PLOTLY)) == sum(note["figure"] for note in told) == notes(shown, PUBLISHED)[0]["figures_made"]
     )
@@ -128,7 +130,8 @@ def test_portfolio_without_a_register_says_what_is_missing() -> None:
     told = {note["exhibit"]: note for note in notes(shown, EXHIBIT)}
     assert list(told) == exhibits()
     assert [name for name, note in told.items() if not note["missing"]] == ["registers-wanted"]
-    assert page(shown).count("Missing: risks.") == len(told) - 2
+    assert page(shown).count("Missing: risks.") == len(told) - 3
+    assert page(shown).count("Missing: tasks, links.") == 1
     assert "Risk owners" in page(shown)
     values = [data["value"] for name, data in glued(shown).items() if name.startswith("figure:")]
     assert values
@@ -140,7 +143,7 @@ def test_first_period_is_told_without_movements() -> None:
     """The first register has exposure and no movement; the page says that there is nothing to compare with."""
     shown = outputs(organisation="made", period="2026-08", portfolio="HWY")
     missing = [note["exhibit"] for note in notes(shown, EXHIBIT) if note["missing"]]
-    assert missing == ["spoken", "bridge", "movements", "unquantified"]
+    assert missing == ["spoken", "bridge", "movements", "unquantified", *SIMULATED]
     assert page(shown).count("There is no earlier register to compare with") == 2
 
 
@@ -180,4 +183,4 @@ def test_real_departments_are_told_without_a_register(
     assert rows["low_confidence"].sum() == len(red)
     single = [line for line in lines if line["Whole Life Cost (£m)"].strip().replace(".", "", 1).isdigit()]
     assert rows["cost_unknown"].sum() == len(lines) - len(single)
-    assert page(shown).count("Missing: risks.") == len(exhibits()) - 2
+    assert page(shown).count("Missing: risks.") == len(exhibits()) - 3

@@ -29,14 +29,15 @@ TASKS = table(
     column("duration_days", "number", "Duration in working days, most likely", low=0),
     column("duration_optimistic_days", "number", "Optimistic", low=0),
     column("duration_pessimistic_days", "number", "Pessimistic", low=0),
+    column("remaining_days", "number", "Working days still to do; empty: duration less progress", low=0),
     *(
         column(f"{edge}_{kind}_on", "date", f"{edge.capitalize()}, {kind}")
         for kind in ("baseline", "forecast", "actual")
         for edge in ("start", "finish")
     ),
     column("percent_complete", "share", "Progress"),
-    column("constraint", "text", "Date constraint"),
-    column("calendar", "text", "Working calendar"),
+    column("constraint", "text", "Date constraint, such as snet 2026-03-02; several are separated by ;"),
+    column("calendar", "text", "Working calendar: one of the table calendars, or the organisation's"),
     column("resource", "text", "Resource"),
     column("cost", "money", "Budgeted cost"),
     column("is_summary", "flag", "A summary of tasks below"),
@@ -51,6 +52,17 @@ LINKS = table(
     column("successor_id", "id", "Task after", "key"),
     choice("type", "Kind of link", "fs", "ss", "ff", "sf", need="key"),
     column("lag_days", "number", "Lag in working days; negative is a lead"),
+)
+
+CALENDARS = table(
+    "calendars",
+    "A day on which a working calendar of a project's schedule is worked, or is not",
+    PROJECT,
+    column("calendar", "text", "Working calendar", "key"),
+    column(
+        "day", "text", "Weekday (mon, tue, wed, thu, fri, sat, sun), or a date that differs from its weekday", "key"
+    ),
+    column("works", "flag", "It is worked; a weekday that is not listed is not", "cell"),
 )
 
 DEPENDENCIES = table(

@@ -48,8 +48,8 @@ class Reference(NamedTuple):
 
 # A row about something that the return does not hold is set aside; a pointer beside its facts is only reported.
 _OF_PROJECT = ("status", "narratives", "published_figures", "overrides", "finance", "earned_value", "baselines",
-               "milestones", "tasks", "links", "gates", "artefacts", "reserves", "risks", "issues", "actions",
-               "decisions", "changes")  # fmt: skip
+               "milestones", "tasks", "links", "calendars", "gates", "artefacts", "reserves", "risks", "issues",
+               "actions", "decisions", "changes")  # fmt: skip
 # A reference that begins with the columns of another comes after it: where that one leads nowhere, it says nothing.
 REFERENCES: tuple[Reference, ...] = (
     *(Reference(name, (), "portfolios", (), "quarantined") for name in TABLES if name not in ("portfolios", "lineage")),

@@ -23,7 +23,7 @@ from pmo_lib.contracts.delivery import (
 )
 from pmo_lib.contracts.money import BASELINES, CHANGES, EARNED_VALUE, FINANCE, RESERVES
 from pmo_lib.contracts.parts import MEASURES, RATINGS, STATES
-from pmo_lib.contracts.planning import DEPENDENCIES, LINKS, MILESTONES, TASKS
+from pmo_lib.contracts.planning import CALENDARS, DEPENDENCIES, LINKS, MILESTONES, TASKS
 from pmo_lib.contracts.registers import ACTIONS, CELL_STATES, ISSUES, RISKS
 
 __all__ = ["MEASURES", "RATINGS", "STATES", "TABLES"]
@@ -46,6 +46,7 @@ TABLES: dict[str, Table] = {
         MILESTONES,
         TASKS,
         LINKS,
+        CALENDARS,
         RISKS,
         ISSUES,
         ACTIONS,

@@ -14,6 +14,7 @@ import numpy as np
 
 from pmo_lib.demo.money import pounds_and_pence
 from pmo_lib.demo.truth import PROJECTS_KEPT
+from pmo_lib.demo.wording import MILESTONES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,7 @@ PATTERN = (
     Step("T190", "4.4", "Handover", 0.0, "Project office", (("T170", "fs", 0), ("T180", "fs", 0))),
 )
 LAG_DAYS_PER_WEEK = 5
+CALENDAR = "Monday to Friday"
 
 
 def has_network(view: View) -> bool:
@@ -78,6 +80,12 @@ def link_rows(view: View) -> Iterator[Row]:
             }
 
 
+def calendar_rows(view: View) -> Iterator[Row]:
+    """Yield the days of the network's calendar: public holidays are worked through, as in the durations."""
+    for day in ("mon", "tue", "wed", "thu", "fri") if has_network(view) else ():
+        yield {"project_id": view.project.id, "calendar": CALENDAR, "day": day, "works": True}
+
+
 def task_rows(view: View) -> Iterator[Row]:
     """Yield the tasks; the last one ends on the baseline finish, and their costs are the first budget to the penny."""
     if not has_network(view):
@@ -86,6 +94,7 @@ def task_rows(view: View) -> Iterator[Row]:
     days = int(np.busday_count(start_on, finish_on)) + 1
     passed = forward_pass(days)
     costs = _costs(view)
+    handover = MILESTONES[view.project.reference.domain][-1][2]
     for step in PATTERN:
         begin, end = passed[step.id]
         baseline = _day(start_on, working_days=begin if step.weight else end - 1), _day(start_on, working_days=end - 1)
@@ -93,7 +102,7 @@ def task_rows(view: View) -> Iterator[Row]:
         yield {
             "project_id": view.project.id,
             "task_id": step.id,
-            "name": step.name,
+            "name": handover if step is PATTERN[-1] else step.name,
             "wbs": step.wbs,
             "duration_days": float(end - begin),
             "duration_optimistic_days": float(round((end - begin) * optimistic)),
@@ -101,7 +110,7 @@ def task_rows(view: View) -> Iterator[Row]:
             "start_baseline_on": baseline[0],
             "finish_baseline_on": baseline[1],
             **_progress(view, begin=begin / days, end=end / days),
-            "calendar": "Monday to Friday",
+            "calendar": CALENDAR,
             "resource": step.resource,
             "cost": pounds_and_pence(costs[step.id]),
             "is_summary": False,

@@ -16,7 +16,7 @@ from pmo_lib.demo.catalogue import LAST, MISSING_RETURNS, NO_RISK_REGISTER, UNIT
 from pmo_lib.demo.issues import action_rows, issue_rows, reserve_rows
 from pmo_lib.demo.money import earned_value_rows, finance_rows, transfer_rows
 from pmo_lib.demo.months import first_day, last_day, period_of
-from pmo_lib.demo.network import link_rows, task_rows
+from pmo_lib.demo.network import calendar_rows, link_rows, task_rows
 from pmo_lib.demo.planning import artefact_rows, baseline_rows, change_rows, gate_rows, milestone_rows
 from pmo_lib.demo.risks import portfolio_risks, risk_rows, risks_of
 from pmo_lib.demo.standing import (
@@ -171,6 +171,7 @@ class _Return:
             "milestones": self._each(milestone_rows),
             "tasks": self._each(task_rows),
             "links": self._each(link_rows),
+            "calendars": self._each(calendar_rows),
             **({"risks": self._risks()} if with_risks else {}),
             "issues": self._each(issue_rows),
             "actions": self._each(lambda view: action_rows(view, with_risks=with_risks)),

@@ -30,7 +30,7 @@ from pmo_lib.theme import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MOST_ROWS = 10
 LONGEST = 200.0  # per cent of the budget; a longer bar ends there
@@ -127,6 +127,8 @@ def phased_curves(phased: pd.DataFrame) -> go.Figure:
             col=1,
         )
     figure.add_trace(_line(months, values=phased["plan"] / fine.divisor, name="plan", dash="dot"), row=1, col=1)
+    for trace in _fan(phased, months=months, scale=scale):
+        figure.add_trace(trace, row=2, col=1)
     cumulative = {
         "plan": (phased["plan_cumulative"], "dot", PLAN_COLOUR),
         "outlook": (phased["outlook_cumulative"], "dash", OUTLOOK_COLOUR),
@@ -317,6 +319,19 @@ def _line(months: Sequence[str], *, values: pd.Series, name: str, dash: str, col
         x=list(months), y=values, name=name, mode="lines", line={"color": colour, "dash": dash, "width": 2.5},
         hovertemplate="%{x}: %{y:,.2f}<extra>" + name + "</extra>",
     )  # fmt: skip
+
+
+def _fan(phased: pd.DataFrame, *, months: Sequence[str], scale: Scale) -> Iterator[go.Scatter]:
+    """Yield the area between P50 and P80 of the cumulative outlook, where they were simulated."""
+    if "p80_cumulative" not in phased or phased["p80_cumulative"].isna().all():
+        return
+    for name, fill in (("P50", "none"), ("P80", "tonexty")):
+        values = phased[f"{name.lower()}_cumulative"] / scale.divisor
+        yield go.Scatter(
+            x=list(months), y=values, mode="lines", name="P50 to P80", showlegend=name == "P80", fill=fill,
+            line={"color": SERIES[1], "width": 1}, fillcolor="rgba(192, 90, 0, 0.25)",
+            hovertemplate="%{x}: %{y:,.2f}<extra>" + name + "</extra>",
+        )  # fmt: skip
 
 
 def _end_labels(figure: go.Figure, *, phased: pd.DataFrame) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pmo_lib.figures.labels import Rows, framed, wrapped
-from pmo_lib.theme import ACCENT, FALL, HOLD, MUTED, RISE, SERIES, counted, day, month, number
+from pmo_lib.theme import ACCENT, FALL, HOLD, MUTED, PAPER, RISE, SERIES, counted, day, month, number
 
 MOST_ROWS = 40
 
@@ -184,4 +184,84 @@ def stages_ranges(slips: pd.DataFrame) -> go.Figure:
     low, top = min(0.0, *middle, *high), max(1.0, *middle, *high)
     room = 0.2 * (top - low)
     figure.update_xaxes(title_text="days since the first report, + is later", range=[low - room, top + room], nticks=5)
+    return figure
+
+
+def path_ranges(path: pd.DataFrame) -> go.Figure:
+    """Draw the critical and nearly critical tasks from early start to early finish; see ``metrics.plans``."""
+    computed = path[path["start_on"].notna()]
+    shown = (computed if len(computed) else path).head(MOST_ROWS)
+    rows = Rows.of(f"{row['name']}: {row['task']}" for row in shown.to_dict("records"))
+    figure = go.Figure()
+    for standing, colour in (("critical", RISE), ("near critical", SERIES[1])):
+        chosen = [place for place, each in enumerate(shown["standing"]) if each == standing]
+        if not chosen:
+            continue
+        starts, finishes = ([shown[name].iloc[place] for place in chosen] for name in ("start_on", "finish_on"))
+        x = [each for pair in zip(starts, finishes, strict=True) for each in (*pair, None)]
+        y = [each for place in chosen for each in (rows.place(place), rows.place(place), None)]
+        figure.add_trace(
+            go.Scatter(
+                x=x, y=y, mode="lines+markers", name=standing, line={"color": colour, "width": 8},
+                marker={"size": 8, "symbol": "circle" if standing == "critical" else "diamond"},
+                hovertemplate=f"%{{x|%d %b %Y}}, {standing}<extra></extra>",
+            )
+        )  # fmt: skip
+    count = int(computed["standing"].eq("critical").sum())
+    projects = counted(int(computed["project_id"].nunique()), noun="network")
+    head = f"{counted(count, noun='open task')} critical in {projects}" + _cut(len(computed))
+    figure.update_layout(**framed(head, inner=rows.height, below=90), **rows.layout(), showlegend=True)
+    figure.update_xaxes(type="date", nticks=5)
+    return figure
+
+
+def tests_heatmap(tests: pd.DataFrame) -> go.Figure:
+    """Draw the outcome of each test, network by network; see ``metrics.plans.Plans.tests``."""
+    outcomes = {"met": (0, "✓"), "for information": (1, "i"), "not applicable": (1, "–"), "not met": (2, "✗")}
+    names = list(dict.fromkeys(tests["name"]))
+    numbers = sorted(tests["number"].unique())
+    cells = {(row["name"], row["number"]): row for row in tests.to_dict("records")}
+    marks = [[outcomes[cells[name, each]["outcome"]] for each in numbers] for name in names]
+    said = [[f"{cells[name, each]['test']}: {cells[name, each]['outcome']}" for each in numbers] for name in names]
+    rows = Rows.of(names)
+    figure = go.Figure(
+        go.Heatmap(
+            z=[[mark for mark, _ in line] for line in marks], x=[str(each) for each in numbers], y=rows.places(),
+            text=[[sign for _, sign in line] for line in marks], texttemplate="%{text}", customdata=said,
+            textfont={"color": PAPER, "size": 13}, hovertemplate="%{customdata}<extra></extra>", zmin=0, zmax=2,
+            colorscale=[[0, FALL], [0.5, MUTED], [1, RISE]], showscale=False, xgap=2, ygap=30,
+        )
+    )  # fmt: skip
+    missed = int(tests["outcome"].eq("not met").sum())
+    head = f"{missed} of {len(tests)} tests not met (✗); – could not be made"
+    figure.update_layout(**framed(head, inner=rows.height), **rows.layout())
+    figure.update_xaxes(title_text="number of the test", type="category")
+    figure.update_yaxes(ticks="")
+    return figure
+
+
+def needs_bars(needs: pd.DataFrame) -> go.Figure:
+    """Draw the float of each open dependency; see ``metrics.dependencies.dependencies``."""
+    known = needs[needs["float_days"].notna()]
+    shown = (known if len(known) else needs).head(MOST_ROWS)
+    values = shown["float_days"].astype("float64").fillna(0.0).tolist()
+    rows = Rows.of(f"{row['item']}, for {row['recipient']}" for row in shown.to_dict("records"))
+    figure = go.Figure(
+        go.Bar(
+            orientation="h", x=values, y=rows.places(), width=rows.thickness, textposition="outside", cliponaxis=False,
+            text=["no dates" if pd.isna(each) else number(each, signed=True) for each in shown["float_days"]],
+            marker_color=[RISE if value < 0 else FALL for value in values],
+            hovertemplate="%{x} days<extra></extra>",
+        )
+    )  # fmt: skip
+    low, high = min(0.0, *values), max(0.0, *values)
+    room = 0.22 * ((high - low) or 1.0)
+    late = int(known["float_days"].astype("float64").lt(0).sum())
+    head = f"{late} of {counted(len(known), noun='dependency', plural='dependencies')} promised too late" + _cut(
+        len(known)
+    )
+    figure.update_layout(**framed(head, inner=rows.height), **rows.layout())
+    figure.update_xaxes(
+        title_text="float in days, − is too late", range=[low - room * (low < 0), high + room], nticks=5
+    )
     return figure

@@ -1,9 +1,11 @@
 """Pure metrics by PMO subject: tables in, tidy tables out; no figure, no file, no clock.
 
-Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk``, ``calendar``, ``earned_value``
-< ``last_known``, ``earned_schedule`` < ``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``,
-``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``, ``progress`` < ``cohorts``,
-``ledger``, ``facts``, ``health``, ``coverage``, ``risk_summary``, ``backtest`` < ``accounts``, ``hierarchy``,
-``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``, ``headline`` < ``earned`` <
-``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``.
+Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk``, ``calendar``,
+``distributions``, ``earned_value``, ``network`` < ``draws``, ``simulation``, ``last_known``, ``earned_schedule``,
+``working_time``, ``crashing`` < ``simulation_schedule``, ``simulation_cost``, ``fiscal``, ``ratings``, ``schedule``,
+``baselines``, ``milestones``, ``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``,
+``progress``, ``critical_path``, ``dependencies`` < ``chance``, ``cohorts``, ``ledger``, ``facts``, ``health``,
+``coverage``, ``risk_summary``, ``backtest``, ``pert``, ``schedule_quality`` < ``reference_classes``, ``accounts``,
+``hierarchy``, ``plans``, ``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``,
+``headline`` < ``earned`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``.
 """

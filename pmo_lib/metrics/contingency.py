@@ -8,6 +8,7 @@ performance measurement baseline and is never added to contingency (PMI, *The St
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -18,8 +19,11 @@ from pmo_lib.metrics.movement import joined
 from pmo_lib.metrics.risk import scored_risks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pmo_lib.parameters.models import FinanceRules, Organisation
 
+NEEDS = ("projects", "reserves", "status", "risks", "changes")
 CONTINGENCY, RESERVE = "contingency", "management_reserve"
 WHOLE = "Whole portfolio"
 POSITION_COLUMNS = [
@@ -34,6 +38,26 @@ ENTRY_COLUMNS = [
 MONEY = ["approved", "drawn", "returned", "remaining"]
 SIGNS = {"approved": 1, "returned": 1, "drawn": -1}
 NO_REGISTER, NO_PROGRESS = "no risk register returned", "no share complete above 0"
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """All that a report says of reserves; ``tables`` holds :data:`NEEDS` of one portfolio in one period."""
+
+    tables: Mapping[str, pd.DataFrame]
+    settings: Organisation
+
+    @property
+    def left(self) -> pd.DataFrame:
+        """As :func:`positions`."""
+        known = {name: self.tables[name] for name in ("projects", "reserves", "status", "risks")}
+        return positions(**known, settings=self.settings)
+
+    @property
+    def entries(self) -> pd.DataFrame:
+        """As :func:`book_of_reserves`."""
+        known = {name: self.tables[name] for name in ("reserves", "projects", "changes", "risks")}
+        return book_of_reserves(**known)
 
 
 def positions(

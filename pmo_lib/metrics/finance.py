@@ -15,6 +15,7 @@ from pmo_lib.theme import counted, month
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from pmo_lib.metrics.chance import Chance
     from pmo_lib.metrics.cost import Lives, Years
     from pmo_lib.metrics.earned import Earned
     from pmo_lib.metrics.outlook import Year
@@ -34,6 +35,11 @@ EARNED = {
     "budget_at_completion": ("budget", ""), "estimate_at_completion_cpi": ("eac_cpi", ""), "cpi": ("cpi", "ratio"),
     "spi": ("spi", "ratio"), "spi_t": ("spi_t", "ratio"),
 }  # fmt: skip
+CHANCES = {
+    "cost_p50": ("p50", ""), "cost_p80": ("p80", ""), "cost_p80_of_projects_added": ("sum_p80", ""),
+    "chance_of_budget": ("chance_of_budget", "share"),
+}  # fmt: skip
+NO_FORECAST = "no project has a forecast to simulate"
 NO_EARNED_VALUE = "no project has earned value of this month"
 # In the order of the tiles.
 LABELS = {
@@ -53,15 +59,20 @@ OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
 
 
-def published(year: Year, *, years: Years, lives: Lives, earned: Earned | None = None) -> dict[str, pd.DataFrame]:
+def published(
+    year: Year, *, years: Years, lives: Lives, earned: Earned | None = None, odds: Chance | None = None
+) -> dict[str, pd.DataFrame]:
     """Return the tables that a roll-up reads; the arguments are those of :func:`headline`."""
     return {
         "whole_life_cost": lives.rows, "in_year": years.this_year, "underspend": years.under,
         "disclosure": lives.disclosure, "levels": year.levels, **(earned.published if earned else {}),
+        **({"chances": odds.levels} if odds else {}),
     }  # fmt: skip
 
 
-def headline(year: Year, *, years: Years, lives: Lives, earned: Earned | None = None) -> pd.DataFrame:
+def headline(
+    year: Year, *, years: Years, lives: Lives, earned: Earned | None = None, odds: Chance | None = None
+) -> pd.DataFrame:
     """Return the published figures, the most telling first: sums of the published tables' columns.
 
     Parameters
@@ -74,6 +85,8 @@ def headline(year: Year, *, years: Years, lives: Lives, earned: Earned | None = 
         Whole-life costs.
     earned
         Earned value.
+    odds
+        The simulation; its percentiles are of this portfolio, and no roll-up may add them.
 
     Returns
     -------
@@ -84,6 +97,7 @@ def headline(year: Year, *, years: Years, lives: Lives, earned: Earned | None = 
     this_year = years.under[years.under["year"].isin(in_year["year"])]
     rows = [*_outlook(levels), *_whole_life(whole_life), *_in_year(in_year), *_underspends(this_year)]
     rows += _earned(earned.units) if earned else []
+    rows += _chances(odds.levels) if odds else []
     named = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table = pd.concat([named, rates[named.columns]], ignore_index=True) if len(rates) else named
     return _labelled(table, notes=_notes(levels, in_year=in_year, whole_life=whole_life))
@@ -100,6 +114,15 @@ def lasting(whole_life: pd.DataFrame) -> pd.DataFrame:
     """Return the figures of whole-life cost that open its section, in the form of :func:`headline`."""
     named = pd.DataFrame(_whole_life(whole_life), columns=["name", "value", "unit", "reason"]).query("name in @LASTING")
     return _labelled(named, notes=_life_notes(whole_life))
+
+
+def _chances(levels: pd.DataFrame) -> list[Row]:
+    whole = levels.iloc[0] if len(levels) else pd.Series({name: None for name, _ in CHANCES.values()})
+    unit = str(whole["currency"]) if len(levels) else "money"
+    return [
+        (name, whole[column], kind or unit, NO_FORECAST if levels.empty else str(whole["budget_reason"]))
+        for name, (column, kind) in CHANCES.items()
+    ]
 
 
 def _labelled(named: pd.DataFrame, *, notes: Mapping[str, str]) -> pd.DataFrame:

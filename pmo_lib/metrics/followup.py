@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -9,8 +10,11 @@ import pandas as pd
 from pmo_lib.metrics.movement import names_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pmo_lib.parameters.models import Thresholds
 
+NEEDS = ("actions", "decisions", "gates")
 ACTION_COLUMNS = [
     "project_id", "name", "over", "over_share", "action_id", "description", "owner", "due_on", "overdue_days", "effect",
     "reason", "currency", "source_ref",
@@ -21,6 +25,26 @@ DATE_COLUMNS = [
 ]  # fmt: skip
 NO_ACTION, NONE_RETURNED = "no open action", "no actions were returned"
 ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class FollowUp:
+    """What a report says of actions and decisions; ``tables`` holds :data:`NEEDS` of one portfolio in one period."""
+
+    tables: Mapping[str, pd.DataFrame]
+    limits: Thresholds
+    status_date: pd.Timestamp
+
+    def corrective_actions(self, levels: pd.DataFrame) -> pd.DataFrame:
+        """As :func:`corrective_actions`."""
+        actions = self.tables["actions"]
+        return corrective_actions(levels, actions=actions, status_date=self.status_date, limits=self.limits)
+
+    def next_decisions(self, projects: pd.DataFrame) -> pd.DataFrame:
+        """As :func:`next_decisions`."""
+        decisions, gates = self.tables["decisions"], self.tables["gates"]
+        limits = self.limits
+        return next_decisions(decisions, gates=gates, projects=projects, status_date=self.status_date, limits=limits)
 
 
 def corrective_actions(

@@ -43,6 +43,8 @@ FINISH_RULE = "date now − date before, in calendar days; positive is later"
 SLIP_RULE = "finish − baseline finish, above this"
 COST_RULE = "cost ÷ baseline cost − 1, above this"
 LATE_RULE = "any dated status row came in more than this many days after the status date"
+CRITICAL_RULE = "total float up to this; with negative float, the tasks on the longest path are critical"
+SEQUENCE_RULE = "what is left of a task that began early waits for the open tasks before it (retained logic) or not"
 AHEAD_RULE = "not yet met and forecast within this many days of the status date"
 RULES = (
     (
@@ -200,7 +202,7 @@ def published(
 def rules(settings: Organisation) -> pd.DataFrame:
     """Return every threshold and formula that the health check uses: ``rule, value, formula, source``."""
     latest = settings.baseline_is_latest_approved
-    limits = settings.thresholds
+    limits, plan = settings.thresholds, settings.schedule
     rows = [
         *RULES,
         (
@@ -213,6 +215,14 @@ def rules(settings: Organisation) -> pd.DataFrame:
         ("Breach before a re-baseline: cost", share(limits.cost_red), COST_RULE, "thresholds.cost_red"),
         ("Return late", f"{limits.submission_due_days} days", LATE_RULE, "thresholds.submission_due_days"),
         ("Milestones ahead", f"{limits.milestone_horizon_days} days", AHEAD_RULE, "thresholds.milestone_horizon_days"),
+        ("Critical task", f"{plan.critical_days:g} working days", CRITICAL_RULE, "schedule.critical_days"),
+        (
+            "Near critical task",
+            f"{plan.near_critical_days:g} working days",
+            CRITICAL_RULE,
+            "schedule.near_critical_days",
+        ),
+        ("Work out of sequence", plan.progress, SEQUENCE_RULE, "schedule.progress"),
     ]
     return pd.DataFrame(rows, columns=["rule", "value", "formula", "source"])
 

@@ -85,6 +85,40 @@ def slipping(slipped: pd.DataFrame) -> pd.DataFrame:
     return slipped[slipped["state"].isin([MISSED, AT_RISK])].reset_index(drop=True)
 
 
+def ranked(slipping: pd.DataFrame, *, paths: pd.DataFrame) -> pd.DataFrame:
+    """Rank the milestones of :func:`slipping` by slip, then by least float, then by most followers.
+
+    Parameters
+    ----------
+    paths
+        Of :class:`pmo_lib.metrics.critical_path.Schedule`. A milestone is the task of its project with the same id, or,
+        without regard to case, the only one with its name.
+
+    Returns
+    -------
+    DataFrame
+        With ``float_days`` and ``followers`` (tasks that come after it); null with ``network_reason``.
+    """
+    by_id = {(project, task): place for place, (project, task) in enumerate(_pairs(paths, of="task_id"))}
+    names = pd.Series(_pairs(paths.assign(name=paths["name"].str.casefold()), of="name"), dtype="object")
+    by_name = {key: place for place, key in names[~names.duplicated(keep=False)].items()}
+    folded = slipping.assign(milestone=slipping["milestone"].str.casefold())
+    keys = zip(_pairs(slipping, of="milestone_id"), _pairs(folded, of="milestone"), strict=True)
+    places = pd.Series([by_id.get(own, by_name.get(name)) for own, name in keys], index=slipping.index, dtype="Int64")
+    known = paths["project_id"].unique()
+    found = slipping.assign(
+        float_days=places.map(paths["total_float_days"]).astype("float64"),
+        followers=places.map(paths["followers"]).astype("Int64"),
+        network_reason=pd.Series("no task of this id or name in its network", index=slipping.index, dtype="str")
+        .mask(~slipping["project_id"].isin(known), "no network returned")
+        .mask(places.notna(), "its network cannot be computed"),
+    )
+    order = {"slip_days": False, "float_days": True, "followers": False, "name": True, "milestone_id": True}
+    sizes = found.assign(**{name: found[name].astype("float64") for name in ("slip_days", "followers")})
+    sizes = sizes.sort_values(list(order), ascending=list(order.values()), kind="stable")
+    return found.loc[sizes.index].reset_index(drop=True)
+
+
 def trend(milestones: pd.DataFrame, *, slipped: pd.DataFrame, top: int = 6) -> pd.DataFrame:
     """Return the reported dates of the milestones that slip most, over all reports: :data:`TREND_COLUMNS`.
 
@@ -102,6 +136,10 @@ def trend(milestones: pd.DataFrame, *, slipped: pd.DataFrame, top: int = 6) -> p
     )
     points = points[points["expected_on"].notna()].sort_values(["rank", "status_date"], kind="stable")
     return points[list(TREND_COLUMNS)].reset_index(drop=True)
+
+
+def _pairs(rows: pd.DataFrame, *, of: str) -> list[tuple[str, str]]:
+    return list(zip(rows["project_id"].tolist(), rows[of].tolist(), strict=True))
 
 
 def _days(difference: pd.Series) -> pd.Series:

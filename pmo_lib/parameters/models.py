@@ -158,6 +158,61 @@ class EarnedValueRules(Model):
     )
 
 
+class SimulationRules(Model):
+    """How uncertainty is simulated; ranges and correlations that no return states are assumptions, printed as such."""
+
+    seed: int = Field(1, description="Seed of all streams of draws")
+    trials_least: int = Field(2_048, ge=256, description="Trials that are made in any case")
+    trials_most: int = Field(16_384, ge=256, description="Trials after which it ends, converged or not")
+    precision: Share = Field(
+        0.005, description="It ends where half the 95 % interval of P80 is below this share of P80"
+    )
+    shape: Literal["pert", "triangular"] = Field("pert", description="Shape of what has three points")
+    cost_low: Share = Field(0.10, description="Cost to go may be lower by this share, where no range is returned")
+    cost_high: float = Field(
+        0.25, ge=0, description="Cost to go may be higher by this share, where no range is returned"
+    )
+    days_low: Share = Field(0.10, description="Time to go may be shorter by this share, where there is no network")
+    days_high: float = Field(
+        0.30, ge=0, description="Time to go may be longer by this share, where there is no network"
+    )
+    time_share: Share = Field(
+        0.25, description="Share of the cost to go that runs on with time: teams, site, supervision"
+    )
+    correlation_within: Share = Field(0.3, description="Correlation of two uncertain quantities of one project")
+    correlation_between: Share = Field(0.2, description="Correlation of quantities of two projects")
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> SimulationRules:
+        if self.trials_most < self.trials_least:
+            raise ValueError("trials_most must not be below trials_least")
+        if self.correlation_between > self.correlation_within:
+            raise ValueError("quantities of two projects cannot be tied closer than those of one: lower the former")
+        return self
+
+
+class ScheduleRules(Model):
+    """How schedule networks are computed and judged; each limit is printed in the report that uses it."""
+
+    progress: Literal["retained logic", "override"] = Field(
+        "retained logic", description="What open work does that began before the tasks it should wait for were done"
+    )
+    critical_days: float = Field(0.0, description="Total float up to which a task is critical, working days")
+    near_critical_days: float = Field(5.0, description="Total float up to which it is near critical, working days")
+    missing_logic: Share = Field(0.05, description="Open tasks without predecessor or successor, at most")
+    lags: Share = Field(0.05, description="Links with a lag, at most")
+    finish_to_start: Share = Field(0.90, description="Links from finish to start, at least")
+    hard_constraints: Share = Field(0.05, description="Open tasks with a hard constraint, at most")
+    high_float_days: Days = Field(44, description="Total float above this is high, working days")
+    high_float: Share = Field(0.05, description="Open tasks with high float, at most")
+    long_task_days: Days = Field(44, description="A task above this is long, working days")
+    long_tasks: Share = Field(0.05, description="Open tasks that are long, at most")
+    missed_tasks: Share = Field(0.05, description="Tasks due by the status date and not finished in time, at most")
+    stress_days: Days = Field(600, description="Working days by which the critical path test lengthens a task")
+    path_index: float = Field(0.95, gt=0, description="Critical path length index (CPLI), at least")
+    execution_index: float = Field(0.95, gt=0, description="Baseline execution index (BEI), at least")
+
+
 class Organisation(Model):
     """One organisation: a workspace with its own parameters, snapshot chain and outputs."""
 
@@ -184,6 +239,8 @@ class Organisation(Model):
     risk: RiskRules = RiskRules()
     finance: FinanceRules = FinanceRules()
     earned_value: EarnedValueRules = EarnedValueRules()
+    simulation: SimulationRules = SimulationRules()
+    schedule: ScheduleRules = ScheduleRules()
     working_calendar: WorkingCalendar = WorkingCalendar()
 
 

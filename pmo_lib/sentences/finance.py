@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pmo_lib.theme import counted, money, month, share
+from pmo_lib.theme import counted, money, month, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,16 @@ def phased_sentence(phased: pd.DataFrame) -> str:
     said = f"To {month(now['month'])} {spent} was spent, accruals included{planned}; {whole}."
     if last["not_phased"]:
         said += f" {_money(last, column='not_phased')} of it is known for the year only and not in the chart."
-    return said + (" Provisional: the last month has no actuals yet." if last["provisional"] else "")
+    return said + _fanned(last) + (" Provisional: the last month has no actuals yet." if last["provisional"] else "")
+
+
+def _fanned(last: pd.Series) -> str:
+    """Say where the year may end, where that was simulated."""
+    if pd.isna(last.get("p80_cumulative")):
+        return ""
+    ends = [_money(last, column=f"{name}_cumulative") for name in ("p50", "p80")]
+    trials = number(last["fan_trials"])
+    return f" Simulated ({trials} trials), P50 is {ends[0]} and P80 {ends[1]}, without risks that may strike."
 
 
 def run_rates_sentence(rates: pd.DataFrame) -> str:

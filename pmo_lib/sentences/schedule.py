@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from pmo_lib.theme import counted, day, month, number, share
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def finishes_sentence(moved: pd.DataFrame) -> str:
@@ -137,3 +134,49 @@ def stages_sentence(slips: pd.DataFrame) -> str:
     few = slips.loc[slips["few"] & slips["followed"].gt(0), "first_stage"]
     text += f" {counted(out, noun='project')} cannot be followed yet." if out else ""
     return text + (f" Too few for a class of their own: {', '.join(few)}." if len(few) else "")
+
+
+def path_sentence(path: pd.DataFrame) -> str:
+    """Set the finish that each network computes beside its forecast; see ``metrics.plans.Plans.critical``."""
+    said = []
+    for name, rows in path.groupby("name", sort=True):
+        first = rows.iloc[0]
+        if first["reason"]:
+            said.append(f"{name}: {first['reason']}.")
+            continue
+        count = int(rows["standing"].eq("critical").sum())
+        text = f"{name} ends on {day(first['project_finish_on'])} by its network"
+        if pd.notna(first["project_forecast_on"]):
+            days = (first["project_finish_on"] - first["project_forecast_on"]).days
+            told = f"{counted(abs(days), noun='day')} {'after' if days > 0 else 'before'}" if days else "the day of"
+            text += f", {told} its forecast"
+        said.append(f"{text}; {count} of {counted(int(first['open_tasks']), noun='open task')} critical.")
+    return " ".join(said)
+
+
+def tests_sentence(tests: pd.DataFrame) -> str:
+    """Say which tests each network does not meet; see ``metrics.plans.Plans.tests``."""
+    said = []
+    for name, rows in tests.groupby("name", sort=True):
+        missed = rows.loc[rows["outcome"].eq("not met"), "test"].tolist()
+        unmade = int(rows["outcome"].eq("not applicable").sum())
+        text = f"{name} does not meet {len(missed)} of {len(rows)} tests"
+        text += f" ({', '.join(missed)})" if missed else ""
+        said.append(text + (f"; {unmade} could not be made." if unmade else "."))
+    return " ".join(said)
+
+
+def needs_sentence(needs: pd.DataFrame) -> str:
+    """Say how many dependencies are late or agreed by one side, and what the worst breaks; see ``metrics``."""
+    spare = needs["float_days"].astype("float64")
+    late, whole = int(spare.lt(0).sum()), int(needs["agreement"].eq("both sides").sum())
+    text = (
+        f"{counted(len(needs), noun='open dependency', plural='open dependencies')}: {late} promised too late, {whole} "
+        "agreed by both sides."
+    )
+    first = needs.iloc[0]
+    if late:
+        days = counted(int(first["recipient_days"]), noun="day")
+        text += f" The latest, {first['item']} for {first['recipient']}, delays it by {days}"
+        text += f" and waits on {first['provider']}." if first["provider"] else "."
+    return text

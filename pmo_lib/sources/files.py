@@ -14,13 +14,17 @@ from pmo_lib.errors import SourceError
 if TYPE_CHECKING:
     from pathlib import Path
 
-Kind = Literal["workbook", "text", "parquet"]
+Kind = Literal["workbook", "text", "parquet", "schedule"]
 SUFFIXES: dict[str, Kind] = {
     ".xlsx": "workbook",
     ".xlsm": "workbook",
     ".csv": "text",
     ".tsv": "text",
     ".parquet": "parquet",
+    ".xer": "schedule",
+    ".xml": "schedule",
+    ".pmxml": "schedule",
+    ".mpp": "schedule",
 }
 
 MOST_BYTES = 512 * 2**20  # largest file that is read
@@ -31,6 +35,8 @@ MOST_PARTS = 5_000
 CHUNK = 2**20
 COUNT = b"uniqueCount"
 DECLARED_COUNT = re.compile(rb"""\buniqueCount\s*=\s*["']?\s*(\d+)""")
+COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # [MS-CFB]: Excel 2003, encrypted packages, and MPP
+SCHEDULES = (b"ERMHDR\t", b"<", b"\xef\xbb\xbf<", COMPOUND)
 DOCTYPES = tuple("<!DOCTYPE".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
 
 
@@ -55,7 +61,7 @@ def kind_of(path: Path) -> Kind:
         raise SourceError(f"{name}: {size:,} bytes are more than {MOST_BYTES:,}", fix="split the return")
     with path.open("rb") as stream:
         head = stream.read(8192)
-    found = _kind_of_bytes(head, name=name)
+    found = "schedule" if claimed == "schedule" and head.startswith(SCHEDULES) else _kind_of_bytes(head, name=name)
     if found != claimed:
         raise SourceError(
             f"{name}: the name says {claimed}, the bytes say {found}", fix="save it again under the right kind"
@@ -145,7 +151,7 @@ def _kind_of_bytes(head: bytes, *, name: str) -> Kind:
         return "workbook"
     if head.startswith(b"PAR1"):
         return "parquet"
-    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+    if head.startswith(COMPOUND):
         raise SourceError(f"{name}: is encrypted, or an .xls file of 2003", fix="save it as .xlsx without a password")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SourceError(f"{name}: is UTF-16", fix="save it as 'CSV UTF-8'")

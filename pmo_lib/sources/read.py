@@ -8,6 +8,7 @@ from pmo_lib.sources.columnar import read_parquet
 from pmo_lib.sources.delimited import ENCODINGS, read_delimited
 from pmo_lib.sources.excel import read_workbook
 from pmo_lib.sources.files import kind_of
+from pmo_lib.sources.schedules import read_schedule_grids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def read_grids(path: Path, *, encodings: Sequence[str] = ENCODINGS, delimiter: str | None = None) -> list[Grid]:
-    """Read one file; a workbook gives a grid per sheet, any other file one grid whose sheet name is empty.
+    """Read one file; a workbook gives a grid per sheet, a schedule one per table, any other file one without a name.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ def read_grids(path: Path, *, encodings: Sequence[str] = ENCODINGS, delimiter: s
     kind = kind_of(path)
     if kind == "text":
         return [read_delimited(path, encodings=encodings, delimiter=delimiter)]
+    if kind == "schedule":
+        return read_schedule_grids(path)
     if kind == "parquet":
         return [read_parquet(path)]
     return read_workbook(path)

@@ -72,6 +72,10 @@ def phased_table(phased: pd.DataFrame) -> HtmlTable:
         Show("actual_cumulative", "Actual, cumulative", "money", reason="reason"),
         Show("outlook_cumulative", "Outlook, cumulative", "money"),
     ]
+    if "p80_cumulative" in rows:
+        rows = rows.assign(past=rows["closed"].map({True: "spent", False: "nothing to come"}))
+        columns += [Show(f"{name.lower()}_cumulative", f"{name}, cumulative", "money", reason="past")
+                    for name in ("P50", "P80")]  # fmt: skip
     return html_table(rows, columns=columns, caption="The year by month")
 
 

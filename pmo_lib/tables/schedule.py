@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from pmo_lib.tables.html import HtmlTable, Show, html_table
-from pmo_lib.theme import month
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pmo_lib.theme import month, number, share
 
 SOURCE = Show("source_ref", "Source", "source")
 
@@ -130,6 +127,8 @@ def slipping_table(slips: pd.DataFrame) -> HtmlTable:
         Show("baseline_on", "Baseline", "day", reason="slip_reason"),
         Show("forecast_on", "Forecast", "day", reason="slip_reason"),
         Show("slip_days", "Slip", "days_signed", reason="slip_reason"),
+        Show("float_days", "Float", "days", reason="network_reason"),
+        Show("followers", "Tasks after it", "number", reason="network_reason"),
         Show("slip_rate", "Slip rate", "ratio", reason="rate_reason"),
         Show("critical", "Critical", "flag"),
         Show("owner", "Owner", reason="no_owner"),
@@ -185,3 +184,72 @@ def stages_table(slips: pd.DataFrame) -> HtmlTable:
     ]
     least = int(slips["least_reports"].iloc[0])
     return html_table(rows, columns=columns, caption=f"Movement so far of projects in at least {least} reports")
+
+
+def path_table(path: pd.DataFrame) -> HtmlTable:
+    """Write the critical and nearly critical tasks; see ``metrics.plans.Plans.critical``."""
+    columns = [
+        Show("task", "Task"),
+        Show("name", "Project"),
+        Show("standing", "Standing", reason="reason"),
+        Show("start_on", "Earliest start", "day", reason="reason"),
+        Show("finish_on", "Earliest finish", "day", reason="reason"),
+        Show("forecast_on", "Forecast finish", "day", reason="no_forecast"),
+        Show("later_days", "Network later by", "days_signed", reason="no_forecast"),
+        Show("total_float_days", "Total float", "days", reason="reason"),
+        Show("free_float_days", "Free float", "days", reason="reason"),
+        Show("followers", "Tasks after it", "number"),
+        SOURCE,
+    ]
+    rows = path.assign(no_forecast="no forecast returned")
+    return html_table(rows, columns=columns, caption="Open tasks on the critical path and near it, by early start")
+
+
+def tests_table(tests: pd.DataFrame) -> HtmlTable:
+    """Write the fourteen tests of each network; see ``metrics.plans.Plans.tests``."""
+    values = zip(tests["value"], tests["form"], strict=True)
+    rows = tests.assign(
+        label=tests["number"].astype("str") + " " + tests["test"],
+        result=pd.Series([_result(value, form=form) for value, form in values], index=tests.index, dtype="str"),
+    )
+    columns = [
+        Show("label", "Test"),
+        Show("name", "Project"),
+        Show("outcome", "Outcome"),
+        Show("result", "Result", reason="reason"),
+        Show("threshold", "Threshold"),
+        Show("offenders", "Offenders", "number"),
+        Show("out_of", "Out of", "number"),
+        Show("named", "Which", "prose"),
+        Show("rule", "Rule", "prose"),
+    ]
+    return html_table(rows, columns=columns, caption="Fourteen tests of each schedule network")
+
+
+def _result(value: float | None, *, form: str) -> str | None:
+    if value is None or pd.isna(value):
+        return None
+    return share(value) if form == "share" else f"{number(value)} days" if form == "days" else number(value, decimals=2)
+
+
+def needs_table(needs: pd.DataFrame) -> HtmlTable:
+    """Write what projects need of each other; see ``metrics.dependencies.dependencies``."""
+    rows = needs.assign(
+        absent="not stated", nothing=needs["float_reason"].mask(needs["float_reason"].eq(""), "nothing")
+    )
+    rows["breaks"] = rows["breaks"].mask(rows["breaks"].eq(""))
+    columns = [
+        Show("item", "Item"),
+        Show("provider", "Provided by"),
+        Show("recipient", "Needed by"),
+        Show("agreement", "Agreed by"),
+        Show("status", "State", reason="absent"),
+        Show("needed_on", "Needed", "day", reason="absent"),
+        Show("promised_on", "Promised", "day", reason="absent"),
+        Show("float_days", "Float", "days_signed", reason="float_reason"),
+        Show("recipient_days", "Delays it by", "days", reason="float_reason"),
+        Show("breaks", "Delayed", "prose", reason="nothing"),
+        Show("reach", "Projects that wait", "number"),
+        SOURCE,
+    ]
+    return html_table(rows, columns=columns, caption="Open dependencies between projects, least float first")

@@ -135,6 +135,7 @@ def _planning() -> dict[str, list[Row]]:
              "cost": 600_000.0, "is_summary": False, "is_milestone": False},
         ],
         "links": [{**PROJECT, "predecessor_id": "EX-T1", "successor_id": "EX-T2", "type": "fs", "lag_days": 0}],
+        "calendars": [{**PROJECT, "calendar": "Site", "day": "sat", "works": True}],
         "gates": [
             {**PROJECT, "gate": "Gate 3", "planned_on": date(2025, 12, 1), "held_on": date(2025, 12, 4),
              "outcome": "passed with conditions", "conditions": 2, "conditions_open": 1}
