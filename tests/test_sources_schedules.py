@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
+from pandas.testing import assert_frame_equal
 
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import SourceError
@@ -245,6 +249,78 @@ def test_mpp_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert sys.executable
 
 
+# Runs in another process: arguments are the file to read and the files to write, told apart by their endings.
+REWRITE = """
+import sys
+import jpype
+import mpxj
+jpype.startJVM(convertStrings=True)
+from org.mpxj.reader import UniversalProjectReader
+from org.mpxj.writer import FileFormat, UniversalProjectWriter
+project = UniversalProjectReader().read(sys.argv[1])
+for target in sys.argv[2:]:
+    UniversalProjectWriter(getattr(FileFormat, target.rpartition(".")[2].upper())).write(project, target)
+"""
+
+
+@pytest.fixture(scope="module")
+def rewritten(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with one network, of all kinds of link, as MPXJ writes it in three programs' forms."""
+    if shutil.which("java") is None and "PMO_CI" not in os.environ:
+        pytest.skip("no Java runtime")
+    link = "<PredecessorLink><PredecessorUID>{}</PredecessorUID><Type>{}</Type><LinkLag>{}</LinkLag></PredecessorLink>"
+    links = ("", link.format(1, 1, 0), link.format(2, 3, 9600), link.format(3, 0, 4800) + link.format(5, 2, 57600),
+             link.format(2, 1, -4800), link.format(4, 1, 0))  # fmt: skip
+    late = "<ConstraintType>4</ConstraintType><ConstraintDate>2026-04-16T08:00:00</ConstraintDate>"
+    days = (5, 3, 10, 4, 6, 1)
+    begun = "<ActualStart>2026-03-02T08:00:00</ActualStart><RemainingDuration>PT20H0M0S</RemainingDuration>"
+    tasks = [TASK.format(uid=1, name="Task 1", duration="PT40H0M0S", more=f"<ID>1</ID>{begun}")] + [
+        TASK.format(uid=uid, name=f"Task {uid}", duration=f"PT{8 * size}H0M0S", more=f"<ID>{uid}</ID>{more}").replace(
+            "<PercentComplete>50", f"<RemainingDuration>PT{8 * size}H0M0S</RemainingDuration><PercentComplete>0"
+        )
+        for uid, size, more in zip(range(2, 7), days[1:], (links[1], late + links[2], *links[3:]), strict=True)
+    ]
+    folder = tmp_path_factory.mktemp("rewritten")
+    made = mspdi(*tasks).replace("<CalendarUID>", f"{STATUS}<CalendarUID>", 1)
+    (folder / "made.xml").write_text(made.replace("<DayWorking>1</DayWorking>", f"<DayWorking>1</DayWorking>{HOURS}"))
+    written = [str(folder / f"plan.{ending}") for ending in ("xer", "pmxml", "mpx")]
+    subprocess.run([sys.executable, "-c", REWRITE, str(folder / "made.xml"), *written], check=True)
+    return folder
+
+
+HOURS = "<WorkingTimes><WorkingTime><FromTime>08:00:00</FromTime><ToTime>16:00:00</ToTime></WorkingTime></WorkingTimes>"
+STATUS = "<StatusDate>2026-03-20T17:00:00</StatusDate>"
+NETWORK = ("task_id", "name", "duration_days", "remaining_days", "percent_complete", "constraint", "calendar")
+
+
+@pytest.mark.slow
+def test_one_network_with_all_links_in_the_forms_of_two_programs(rewritten: Path) -> None:
+    """XER and PMXML of one network with leads, lags, a constraint and a closed week give the same, as MSPDI does."""
+    first, second, other = (read_schedule(rewritten / name) for name in ("plan.xer", "plan.pmxml", "made.xml"))
+    assert len(first.links) == 6
+    assert {row["type"] for row in first.links} == {"fs", "ss", "ff", "sf"}
+    assert {row["lag_days"] for row in first.links} == {0, 2, 1, 12, -1}
+    assert cells(first.tasks, *NETWORK) == cells(second.tasks, *NETWORK) == cells(other.tasks, *NETWORK)
+    assert (first.links, first.calendars, first.data_on) == (second.links, second.calendars, second.data_on)
+    for name in ("links", "calendars"):
+        plain = [[{**row, "project_id": ""} for row in getattr(plan, name)] for plan in (first, other)]
+        assert sorted(plain[0], key=str) == sorted(plain[1], key=str), name
+    computed = [dated(plan)[["start_early_on", "finish_early_on", "total_float_days"]] for plan in (first, second)]
+    assert_frame_equal(*computed)
+
+
+@pytest.mark.slow
+def test_a_file_of_microsoft_project_is_read_through_mpxj(rewritten: Path) -> None:
+    """What MPXJ knows by its bytes is read whatever it is called: here Microsoft's older form, MPX."""
+    path = rewritten / "plan.mpp"
+    shutil.copyfile(rewritten / "plan.mpx", path)
+    plan, other = read_schedule(path), read_schedule(rewritten / "made.xml")
+    assert cells(plan.tasks, *NETWORK[:4]) == cells(other.tasks, *NETWORK[:4])
+    assert cells(plan.links, "successor_id", "type", "lag_days") == cells(
+        other.links, "successor_id", "type", "lag_days"
+    )
+
+
 # --- real files -------------------------------------------------------------------------------------------------
 
 
@@ -259,14 +335,18 @@ def typed(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     )
 
 
-def compared(path: Path) -> tuple[pd.DataFrame, int, int]:
-    """Compute a file's network; return its tasks with the dates of both, and how many starts and finishes differ."""
-    plan = read_schedule(path)
+def dated(plan: Plan) -> pd.DataFrame:
+    """Return the tasks of a network with their computed dates."""
     net = network(typed("tasks", plan.tasks), links=typed("links", plan.links))
     (resumes_on,) = plan.data_on.values()
     rules = Rules(time=WEEKDAYS, calendars=calendars(typed("calendars", plan.calendars)), resumes_on=resumes_on)
     paths = schedule(net, rules=rules).paths[["start_early_on", "finish_early_on", "total_float_days"]]
-    rows = pd.concat([net.tasks.reset_index(drop=True), paths], axis="columns")
+    return pd.concat([net.tasks.reset_index(drop=True), paths], axis="columns")
+
+
+def compared(path: Path) -> tuple[pd.DataFrame, int, int]:
+    """Compute a file's network; return its tasks with the dates of both, and how many starts and finishes differ."""
+    rows = dated(read_schedule(path))
     starts, finishes = (rows[f"{edge}_early_on"].ne(rows[f"{edge}_forecast_on"]) for edge in ("start", "finish"))
     return rows, int(starts.sum()), int(finishes.sum())
 

@@ -50,8 +50,10 @@ def read_xer(path: Path) -> Plan:
         data_on={names[key]: day_of(row.get("last_recalc_date"), where=path.name) for key, row in projects.items()}
     )
     known: dict[str, tuple[str, str, Week | None]] = {}
+    usual = next((row["clndr_id"] for row in tables["CALENDAR"] if row.get("default_flag") == "Y"), "")
     for record in tables["TASK"]:
-        week = weeks.get(record.get("clndr_id", ""))
+        calendar = record.get("clndr_id") or projects.get(record.get("proj_id", ""), {}).get("clndr_id") or usual
+        week = weeks.get(calendar)
         project = names.get(record.get("proj_id", ""), record.get("proj_id", ""))
         known[record["task_id"]] = project, record.get("task_code") or record["task_id"], week
         where = f"{path.name}, task {known[record['task_id']][1]}"
