@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
@@ -38,6 +40,7 @@ ECHO = "application/vnd.pmo.echo+json"
 EXHIBIT = "application/vnd.pmo.exhibit+json"
 PUBLISHED = "application/vnd.pmo.published+json"
 PLOTLY = "application/vnd.plotly.v1+json"
+SETTING = re.compile(r"\{(?P<name>[a-z_.]+)(?P<share>:share)?\}")
 MOST_TOLD = 8
 CHART_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "", "responsive": True}
 
@@ -62,6 +65,16 @@ def _figures(results: Iterable[Results]) -> pd.DataFrame:
     ]
     columns = ["portfolio_id", "period", "report", "name", "value", "unit", "reason"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def stated(caption: str, *, settings: Organisation) -> str:
+    """Write ``{simulation.cost_low:share}`` in a caption as the value that is in force, as a share or plainly."""
+
+    def value(found: re.Match[str]) -> str:
+        setting = attrgetter(found["name"])(settings)
+        return share(setting) if found["share"] else number(setting, decimals=0 if setting == int(setting) else 2)
+
+    return SETTING.sub(value, caption)
 
 
 def outputs_root() -> Path:
@@ -350,7 +363,7 @@ class Book:
             body = Markup("<details class='data'><summary>{}</summary>{}</details>").format(summary, body)
         sources = ", ".join(spec.needs) or ("" if self.portfolio else "published results")
         told = f" Source tables: {sources}." if sources else ""
-        caption = f"{spec.caption} Status date {day(self.status_date)}.{told}"
+        caption = f"{stated(spec.caption, settings=self.settings)} Status date {day(self.status_date)}.{told}"
         _html(body + Markup('<p class="caption">{}</p>').format(caption))
 
     def publish(self, *, figures: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> None:

@@ -109,7 +109,7 @@ def test_the_sentence_tells_chance_error_and_what_is_left_out() -> None:
     said = says.chance_sentence(levels())
     for words in ("P50 is £2.00m, P80 £2.30m", "£400.0k above the forecast", "62.5% of the trials",
                   "£2.50m, £200.0k more", "2,048 trials, seed 1: P80 is known to ±£5.00k (95 %), within 0.5%",
-                  "1 project without a forecast", "2 open risks without a price"):  # fmt: skip
+                  "1 project without a forecast", "the direct cost of 2 open risks without a price"):  # fmt: skip
         assert words in said
     assert "in no trial" in says.chance_sentence(levels(chance_of_budget=0.0))
     assert "which is not yet within 0.5%" in says.chance_sentence(levels(converged=False))
@@ -119,7 +119,7 @@ def test_the_sentences_of_drivers_and_tasks() -> None:
     """The largest are named with what they move; what has no price is counted; so is what is never critical."""
     assert says.drivers_sentence(drivers()) == (
         "Without each of them, and all else as it is, the P80 of £2.00m would be off by: R-1 Flood <i> (+£90.0k); "
-        "Bridge, time (+£40.0k); R-2 Grant (−£20.0k). 1 open risk without a price is in no figure."
+        "Bridge, time (+£40.0k); R-2 Grant (−£20.0k). 1 open risk with neither price nor delay is in no figure."
     )
     assert says.drivers_sentence(drivers()[3:]).startswith("No driver is priced.")
     assert says.critical_sentence(tasks()).endswith("every trial, 1 in some: most often Build (25%).")

@@ -32,7 +32,6 @@ from pmo_lib.metrics import (
     hierarchy,
     movement,
     portfolio,
-    reference_classes,
     schedule,
 )
 from pmo_lib.metrics.fiscal import View
@@ -361,9 +360,8 @@ def test_slips_of_projects_first_seen_in_design(tracked: pd.DataFrame, plain: Re
     assert (design["first_stage"], design["followed"], design["p50_days"], design["p80_days"]) == (
         "Design", 122, 423, 1036,
     )  # fmt: skip
-    own = reference_classes.slip_classes(classes)
-    assert own.loc[0, ["basis", "p80_days"]].tolist() == [reference_classes.OWN, 1036]
-    assert (own["basis"].eq(reference_classes.OWN) == classes["followed"].ge(20)).all()
+    assert (classes["few"] == classes["followed"].lt(20)).all()
+    assert not design["few"]
     assert classes["projects"].sum() == 378
     left_out = classes[["no_first_date", "no_date_now", "too_few_reports"]].sum(axis="columns")
     assert (classes["projects"] == classes["followed"] + left_out).all()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -14,13 +15,13 @@ from returns import small_return, typed
 
 from pmo_lib import report
 from pmo_lib.errors import ParameterError, ReportError, StoreError
+from pmo_lib.parameters.load import load_reports
+from pmo_lib.parameters.models import Organisation
 from pmo_lib.report import ECHO, EXHIBIT, PLOTLY, PUBLISHED
 from pmo_lib.snapshots import Archive, take
 from pmo_lib.tables.html import Show, html_table
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+PROJECT = Path(__file__).resolve().parents[1]
 REPORTS = """
 reports:
   - name: health_check
@@ -28,7 +29,10 @@ reports:
     question: Which projects need help?
     exhibits:
       - {id: ratings, needs: [status], caption: One row a project., supplier: 'project managers, sheet status'}
-      - {id: risks, needs: [risks], caption: Risks., supplier: 'risk owners, sheet risks'}
+      - id: risks
+        needs: [risks]
+        caption: 'Red from {thresholds.cost_red:share}, late from {thresholds.slip_red_days} days.'
+        supplier: risk owners, sheet risks
 """
 ORGANISATION = "id: demo\nname: Demo\nthresholds: {cost_amber: 0.05, cost_red: 0.1}\n"
 FIGURES = pd.DataFrame([("projects", 2.0, "projects", None)], columns=["name", "value", "unit", "reason"])
@@ -248,6 +252,23 @@ class TestShow:
         assert "risk owners, sheet risks" in missing["text/html"]
         (nothing,) = shown(begin(), lambda b: b.show("ratings", empty, figure=chart))
         assert "Nothing to show" in nothing["text/html"]
+
+    def test_a_caption_states_the_settings_in_force(self) -> None:
+        """A setting that a caption names is written as its value for this portfolio and run, never as its name."""
+        rows = pd.DataFrame({"project_id": ["H1"]})
+        for cost, told in (("0.1", "Red from 10%, late from 90 days."), ("0.15", "Red from 15%, late from 90 days.")):
+            book = begin(overrides={"thresholds.cost_red": cost})
+            assert told in shown(book, lambda b: b.show("risks", rows, table=listing))[-1]["text/html"]
+
+    def test_every_caption_of_ours_can_be_stated(self) -> None:
+        """Each setting that a caption of the project's reports names is one of an organisation."""
+        named = [
+            (exhibit.id, report.stated(exhibit.caption, settings=Organisation(id="o", name="O")))
+            for each in load_reports(PROJECT).reports
+            for exhibit in each.exhibits
+        ]
+        assert not [name for name, text in named if "{" in text]
+        assert any("10% below" in text for _, text in named)
 
     def test_exhibits_are_declared_and_shown_once(self) -> None:
         """An exhibit that is not declared, or shown twice, is an error."""

@@ -49,7 +49,7 @@ PATTERN = (
     Step("T110", "3.3", "Main work, part one", 0.18, "Contractor", (("T100", "fs", 0),)),
     Step("T120", "3.4", "Main work, part two", 0.16, "Contractor", (("T110", "fs", 0),)),
     Step("T130", "3.5", "Services and interfaces", 0.12, "Specialist", (("T110", "ss", 4),)),
-    Step("T140", "3.6", "Long-lead equipment", 0.20, "Supplier", (("T080", "fs", 0),)),
+    Step("T140", "3.6", "Long-lead equipment", 0.42, "Supplier", (("T080", "fs", 0),)),
     Step("T150", "3.7", "Install equipment", 0.06, "Specialist", (("T140", "fs", 1), ("T130", "fs", 0))),
     Step("T160", "4.1", "Test and commission", 0.07, "Contractor", (("T120", "fs", 0), ("T150", "ff", 2))),
     Step("T170", "4.2", "Train the users", 0.04, "Service", (("T160", "ss", 1),)),

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pmo_lib.figures.labels import Rows, framed
-from pmo_lib.theme import ACCENT, HOLD, INK, MUTED, RULE, SERIES, counted, day, money, money_scale, number, share
+from pmo_lib.theme import ACCENT, HOLD, INK, MUTED, RISE, RULE, SERIES, counted, day, money, money_scale, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -255,3 +255,34 @@ def units_dots(units: pd.DataFrame) -> go.Figure:
         **framed(head, inner=lines.height, below=104), **lines.layout(),
         xaxis={"title": {"text": "index; below 1 is worse than planned"}},
     )  # fmt: skip
+
+
+def class_dots(classes: pd.DataFrame) -> go.Figure:
+    """Draw what projects of the class grew by beside the running ones; see ``metrics.reference_classes``."""
+    lines = Rows.of(f"{row['measure']}, {row['basis']}" for row in classes.to_dict("records"))
+    figure = go.Figure()
+    looks = {
+        "p50": ("class, P50", "circle", ACCENT), "p80": ("class, P80", "diamond", RISE),
+        "upper_bound": ("class, upper bound", "diamond-open", RISE),
+        "growth_so_far": ("running ones so far, median", "square", SERIES[1]),
+    }  # fmt: skip
+    values = [0.0]
+    for name, (words, symbol, colour) in looks.items():
+        known = [place for place, value in enumerate(classes[name]) if pd.notna(value)]
+        shown = [float(classes[name].iloc[place]) * 100 for place in known]
+        values += shown
+        figure.add_trace(
+            go.Scatter(
+                x=shown, y=[lines.place(place) for place in known], mode="markers", name=words, showlegend=bool(known),
+                marker={"symbol": symbol, "color": colour, "size": 13, "line": {"width": 2}},
+                hovertemplate="%{x:+.0f}%<extra>" + words + "</extra>",
+            )
+        )  # fmt: skip
+    own = classes["projects"].iloc[0]
+    head = f"Growth on the first estimate: {own} finished, {classes['running'].iloc[0]} running"
+    figure.update_layout(**framed(head, inner=lines.height, below=100), **lines.layout())
+    room = 0.1 * (max(values) - min(values) or 10)
+    figure.update_xaxes(
+        title_text="per cent of the first estimate, + is more", range=[min(values) - room, max(values) + room], nticks=6
+    )
+    return figure

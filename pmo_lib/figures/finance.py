@@ -335,13 +335,17 @@ def _fan(phased: pd.DataFrame, *, months: Sequence[str], scale: Scale) -> Iterat
 
 
 def _end_labels(figure: go.Figure, *, phased: pd.DataFrame) -> None:
-    """Write plan and outlook of the whole year into the upper left, where cumulative curves never run."""
+    """Write where the year ends into the upper left, where cumulative curves never run."""
     last = phased.iloc[-1]
-    for row, (name, colour) in enumerate({"outlook": OUTLOOK_COLOUR, "plan": PLAN_COLOUR}.items()):
+    ends = {name: f"{name} of the year {_money(last, column=f'{name}_cumulative')}" for name in ("outlook", "plan")}
+    colours = [OUTLOOK_COLOUR, PLAN_COLOUR, SERIES[1]]
+    if pd.notna(last.get("p80_cumulative")):
+        shares = (_money(last, column=f"{name}_cumulative") for name in ("p50", "p80"))
+        ends["fan"] = "P50 {}, P80 {}".format(*shares)
+    for row, (words, colour) in enumerate(zip(ends.values(), colours, strict=False)):
         figure.add_annotation(
             xref="x2 domain", x=0.02, xanchor="left", yref="y2 domain", y=1 - 0.12 * row, yanchor="top",
-            showarrow=False, font={"color": colour},
-            text=f"{name} of the year {_money(last, column=f'{name}_cumulative')}",
+            showarrow=False, font={"color": colour}, text=words,
         )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -218,25 +220,26 @@ def path_ranges(path: pd.DataFrame) -> go.Figure:
 def tests_heatmap(tests: pd.DataFrame) -> go.Figure:
     """Draw the outcome of each test, network by network; see ``metrics.plans.Plans.tests``."""
     outcomes = {"met": (0, "✓"), "for information": (1, "i"), "not applicable": (1, "–"), "not met": (2, "✗")}
-    names = list(dict.fromkeys(tests["name"]))
-    numbers = sorted(tests["number"].unique())
-    cells = {(row["name"], row["number"]): row for row in tests.to_dict("records")}
-    marks = [[outcomes[cells[name, each]["outcome"]] for each in numbers] for name in names]
-    said = [[f"{cells[name, each]['test']}: {cells[name, each]['outcome']}" for each in numbers] for name in names]
-    rows = Rows.of(names)
+    projects = tests.drop_duplicates("project_id")
+    rules = tests.drop_duplicates("number").sort_values("number")
+    cells = {(row["number"], row["project_id"]): row for row in tests.to_dict("records")}
+    grid = [[cells[number, project] for project in projects["project_id"]] for number in rules["number"]]
+    said = [[f"{html.escape(cell['name'])}, {cell['test']}: {cell['outcome']}" for cell in line] for line in grid]
     figure = go.Figure(
         go.Heatmap(
-            z=[[mark for mark, _ in line] for line in marks], x=[str(each) for each in numbers], y=rows.places(),
-            text=[[sign for _, sign in line] for line in marks], texttemplate="%{text}", customdata=said,
-            textfont={"color": PAPER, "size": 13}, hovertemplate="%{customdata}<extra></extra>", zmin=0, zmax=2,
-            colorscale=[[0, FALL], [0.5, MUTED], [1, RISE]], showscale=False, xgap=2, ygap=30,
+            z=[[outcomes[cell["outcome"]][0] for cell in line] for line in grid],
+            text=[[outcomes[cell["outcome"]][1] for cell in line] for line in grid], texttemplate="%{text}",
+            x=[wrapped(project, width=12) for project in projects["project_id"]],
+            y=[f"{row['number']} {row['test']}" for row in rules.to_dict("records")],
+            textfont={"color": PAPER, "size": 13}, customdata=said, hovertemplate="%{customdata}<extra></extra>",
+            zmin=0, zmax=2, colorscale=[[0, FALL], [0.5, MUTED], [1, RISE]], showscale=False, xgap=2, ygap=2,
         )
     )  # fmt: skip
     missed = int(tests["outcome"].eq("not met").sum())
     head = f"{missed} of {len(tests)} tests not met (✗); – could not be made"
-    figure.update_layout(**framed(head, inner=rows.height), **rows.layout())
-    figure.update_xaxes(title_text="number of the test", type="category")
-    figure.update_yaxes(ticks="")
+    figure.update_layout(**framed(head, inner=24 * len(rules)))
+    figure.update_xaxes(type="category", side="bottom", showgrid=False)
+    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
     return figure
 
 

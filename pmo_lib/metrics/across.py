@@ -23,6 +23,7 @@ from pmo_lib.metrics.facts import in_form, one_currency
 from pmo_lib.metrics.hierarchy import upwards
 from pmo_lib.metrics.money import major_units, minor_units
 from pmo_lib.metrics.outlook import PORTFOLIO
+from pmo_lib.metrics.reference_classes import ESTIMATE_COLUMNS, OutsideView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +108,12 @@ class Work:
         names = errors["portfolio_id"].astype("str") + "/" + errors["project_id"].astype("str")
         sizes = {name: errors[name].astype("float64") for name in ("error", "complete_share")}
         return error_bands(errors.assign(project_id=names, **sizes), rules=self.settings.earned_value)
+
+    @cached_property
+    def outside(self) -> pd.DataFrame:
+        """As :attr:`pmo_lib.metrics.reference_classes.OutsideView.classes`, over the projects of all portfolios."""
+        known = in_form(self.published("estimates"), columns=["portfolio_id", *ESTIMATE_COLUMNS])
+        return OutsideView(known, rules=self.settings.reference).classes
 
 
 def units(earned: pd.DataFrame, *, months: pd.DataFrame, tree: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:

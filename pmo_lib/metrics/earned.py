@@ -21,6 +21,7 @@ from pmo_lib.metrics.money import major_units, minor_units, one_base
 from pmo_lib.metrics.movement import joined
 from pmo_lib.metrics.outlook import PORTFOLIO, PROGRAMME, PROJECT
 from pmo_lib.metrics.progress import measured, standing
+from pmo_lib.metrics.reference_classes import OutsideView, estimates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,13 @@ class Earned:
         """As :func:`pmo_lib.metrics.backtest.forecast_errors`."""
         return forecast_errors(self.progress, projects=self.projects)
 
+    @cached_property
+    def outside(self) -> OutsideView:
+        """The reference class of these projects, and those that run beside it."""
+        portfolio = self.view.between.portfolio_id
+        known = estimates(self.projects, earned_value=self.earned_value, portfolio_id=portfolio)
+        return OutsideView(known, rules=self.settings.reference)
+
     @property
     def published(self) -> dict[str, pd.DataFrame]:
         """The tables that a roll-up reads: what is needed to add levels up, and every error of the rules."""
@@ -98,6 +106,7 @@ class Earned:
             "earned_value": self.units.reindex(columns=PUBLISHED_UNITS),
             "earned_months": self.months.reindex(columns=PUBLISHED_MONTHS),
             "forecast_errors": self.errors.reindex(columns=PUBLISHED_ERRORS),
+            "estimates": self.outside.known,
         }
 
 

@@ -109,9 +109,9 @@ def ranked(slipping: pd.DataFrame, *, paths: pd.DataFrame) -> pd.DataFrame:
     found = slipping.assign(
         float_days=places.map(paths["total_float_days"]).astype("float64"),
         followers=places.map(paths["followers"]).astype("Int64"),
-        network_reason=pd.Series("no task of this id or name in its network", index=slipping.index, dtype="str")
-        .mask(~slipping["project_id"].isin(known), "no network returned")
-        .mask(places.notna(), "its network cannot be computed"),
+        network_reason=pd.Series("not in its network", index=slipping.index, dtype="str")
+        .mask(~slipping["project_id"].isin(known), "no network")
+        .mask(places.notna(), "not computable"),
     )
     order = {"slip_days": False, "float_days": True, "followers": False, "name": True, "milestone_id": True}
     sizes = found.assign(**{name: found[name].astype("float64") for name in ("slip_days", "followers")})

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 COMMAND_LINE = "command line"
-DIFFERING = ("thresholds", "risk")  # what a portfolio's file may lay over the organisation's
+DIFFERING = ("thresholds", "risk", "reference")  # what a portfolio's file may lay over the organisation's
 SCHEMAS: dict[str, type[BaseModel]] = {
     "organisation": Organisation,
     "portfolio": Portfolio,

@@ -191,6 +191,26 @@ class SimulationRules(Model):
         return self
 
 
+PublishedClass = Literal[
+    "standard buildings", "non-standard buildings", "roads", "fixed links", "information technology"
+]
+
+
+class ReferenceRules(Model):
+    """Which published overruns stand in where too few projects of our own are finished (Flyvbjerg and COWI 2004)."""
+
+    classes: dict[PublishedClass, Share] = Field(
+        default_factory=dict, description="Published classes by their shares of the cost, which make 1"
+    )
+    managed_share: Share = Field(0.0, description="Share of the published optimism bias that is managed")
+
+    @model_validator(mode="after")
+    def _shares_make_one(self) -> ReferenceRules:
+        if self.classes and abs(sum(self.classes.values()) - 1) > 1e-9:
+            raise ValueError("shares of the classes must make 1")
+        return self
+
+
 class ScheduleRules(Model):
     """How schedule networks are computed and judged; each limit is printed in the report that uses it."""
 
@@ -241,6 +261,7 @@ class Organisation(Model):
     earned_value: EarnedValueRules = EarnedValueRules()
     simulation: SimulationRules = SimulationRules()
     schedule: ScheduleRules = ScheduleRules()
+    reference: ReferenceRules = ReferenceRules()
     working_calendar: WorkingCalendar = WorkingCalendar()
 
 
@@ -278,6 +299,9 @@ class Portfolio(Model):
     owner: str | None = None
     thresholds: dict[str, float] = Field(default_factory=dict, description="Only the limits that differ")
     risk: dict[str, float | str] = Field(default_factory=dict, description="Only the rules that differ")
+    reference: dict[str, dict[str, float] | float] = Field(
+        default_factory=dict, description="Only the rules of reference classes that differ"
+    )
     sections: tuple[Section, ...] = Field((), description="Sections of its own in a report")
 
 

@@ -36,7 +36,11 @@ def drivers_sentence(drivers: pd.DataFrame) -> str:
     known = drivers[drivers["moves_p80"].notna()]
     silent = int(drivers["moves_p80"].isna().sum())
     said = "No driver is priced." if known.empty else _largest(known)
-    return f"{said} {counted(silent, noun='open risk')} without a price {_is(silent)} in no figure." if silent else said
+    return (
+        f"{said} {counted(silent, noun='open risk')} with neither price nor delay {_is(silent)} in no figure."
+        if silent
+        else said
+    )
 
 
 def critical_sentence(tasks: pd.DataFrame) -> str:
@@ -73,7 +77,7 @@ def _trust(whole: pd.Series) -> str:
 def _left_out(levels: pd.DataFrame) -> str:
     silent, risks = int(levels["reason"].ne("").sum()), int(levels["risks_left_out"].iloc[0])
     parts = [counted(silent, noun="project") + " without a forecast"] if silent else []
-    parts += [counted(risks, noun="open risk") + " without a price"] if risks else []
+    parts += [f"the direct cost of {counted(risks, noun='open risk')} without a price"] if risks else []
     return f" Not in it: {' and '.join(parts)}." if parts else ""
 
 

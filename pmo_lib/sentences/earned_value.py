@@ -159,3 +159,27 @@ def _listed(head: str, *, names: Iterable[str]) -> str:
 
 def _money(row: pd.Series, *, column: str) -> str:
     return money(row[column], currency=str(row["currency"]))
+
+
+def class_sentence(classes: pd.DataFrame) -> str:
+    """Say what the class adds to the first estimates, and what the forecasts do; see ``metrics.reference_classes``."""
+    return " ".join(_class_said(row) for row in classes.to_dict("records"))
+
+
+def _class_said(row: Mapping[Any, Any]) -> str:
+    what = str(row["measure"]).capitalize()
+    if row["basis"] == "none":
+        return f"{what}: no class to hold estimates against ({row['reason']})."
+    if pd.notna(row["p80"]):
+        p50, p80 = (share(row[name], signed=True) for name in ("p50", "p80"))
+        said = f"{what}: of {counted(int(row['projects']), noun='finished project')} of our own P50 is {p50}, P80 {p80}"
+    else:
+        bound = share(row["upper_bound"], signed=True)
+        said = f"{what}: borrowed upper bound {bound} ({row['class_name']}; {row['reason']})"
+    if pd.notna(row["growth_so_far"]):
+        now = share(row["growth_so_far"], signed=True)
+        said += f"; the forecasts of {counted(int(row['running']), noun='running project')} have {now} so far (median)"
+    if pd.notna(row["with_class"]):
+        first, uplifted, told = (_money(pd.Series(row), column=name) for name in ("estimate", "with_class", "forecast"))
+        said += f". Their first estimates of {first} would become {uplifted}, their forecasts say {told}"
+    return f"{said}."

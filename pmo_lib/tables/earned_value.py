@@ -162,3 +162,26 @@ def _measured(units: pd.DataFrame) -> pd.Series:
 
 def _told(name: str, *, label: str, form: Form) -> Show:
     return Show(name, label, form, reason=f"{name}_reason")
+
+
+def class_table(classes: pd.DataFrame) -> HtmlTable:
+    """Write each class with the running projects beside it; see ``metrics.reference_classes.OutsideView``."""
+    few = classes["reason"].mask(classes["reason"].eq(""), "own percentiles stand")
+    rows = classes.assign(no_own=few, no_bound=few.where(classes["basis"].ne("none"), classes["reason"]))
+    rows["silent"] = "no running project has both"
+    columns = [
+        Show("measure", "Of"),
+        Show("basis", "Basis"),
+        Show("class_name", "Class"),
+        Show("projects", "Finished", "number"),
+        Show("p50", "P50", "share_signed", reason="no_own"),
+        Show("p80", "P80", "share_signed", reason="no_own"),
+        Show("upper_bound", "Upper bound", "share_signed", reason="no_bound"),
+        Show("running", "Running", "number"),
+        Show("growth_so_far", "So far, median", "share_signed", reason="silent"),
+        Show("estimate", "Their first estimates", "money", reason="sum_reason"),
+        Show("with_class", "with the class", "money", reason="sum_reason"),
+        Show("forecast", "Their forecasts", "money", reason="sum_reason"),
+        Show("source", "Published by"),
+    ]
+    return html_table(rows, columns=columns, caption="Growth on the first estimate, by reference class")

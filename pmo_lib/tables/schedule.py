@@ -128,9 +128,8 @@ def slipping_table(slips: pd.DataFrame) -> HtmlTable:
         Show("forecast_on", "Forecast", "day", reason="slip_reason"),
         Show("slip_days", "Slip", "days_signed", reason="slip_reason"),
         Show("float_days", "Float", "days", reason="network_reason"),
-        Show("followers", "Tasks after it", "number", reason="network_reason"),
+        Show("followers", "After it", "number", reason="network_reason", note="tasks that follow in the network"),
         Show("slip_rate", "Slip rate", "ratio", reason="rate_reason"),
-        Show("critical", "Critical", "flag"),
         Show("owner", "Owner", reason="no_owner"),
         SOURCE,
     ]
