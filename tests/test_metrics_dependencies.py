@@ -91,5 +91,5 @@ def test_milestones_are_ranked_by_slip_float_and_followers() -> None:
     assert table["milestone_id"].tolist() == ["Y", "A", "X", "F", "A"]
     assert table["float_days"].tolist()[1:4] == [0, 0, 6]
     assert table["followers"].tolist()[1:4] == [5, 1, 1]  # A: C, E, F, G, H; G: H; F: H
-    assert table["network_reason"].tolist()[0] == "not in its network"
+    assert table["network_reason"].tolist()[0] == "not in it"
     assert table["network_reason"].tolist()[4] == "no network"

@@ -109,7 +109,7 @@ def ranked(slipping: pd.DataFrame, *, paths: pd.DataFrame) -> pd.DataFrame:
     found = slipping.assign(
         float_days=places.map(paths["total_float_days"]).astype("float64"),
         followers=places.map(paths["followers"]).astype("Int64"),
-        network_reason=pd.Series("not in its network", index=slipping.index, dtype="str")
+        network_reason=pd.Series("not in it", index=slipping.index, dtype="str")
         .mask(~slipping["project_id"].isin(known), "no network")
         .mask(places.notna(), "not computable"),
     )
