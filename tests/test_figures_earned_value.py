@@ -10,7 +10,8 @@ from test_metrics_progress import PLAN, PROGRAMMES, measured, projects_of, rows_
 
 from pmo_lib.figures import earned_value as figures
 from pmo_lib.metrics import earned
-from pmo_lib.parameters.models import EarnedValueRules
+from pmo_lib.metrics.reference_classes import OutsideView
+from pmo_lib.parameters.models import EarnedValueRules, ReferenceRules
 from pmo_lib.sentences import earned_value as says
 from pmo_lib.tables import earned_value as tables
 
@@ -40,12 +41,30 @@ def past() -> pd.DataFrame:
     return horizons(outlook_rows("A", said=120.0, spent=100.0))
 
 
+def classes(*rows: tuple[str, str, str, float, float], finished: int = 3, **shares: float) -> pd.DataFrame:
+    """Return an outside view: rows of project, measure, standing, estimate and outcome, and so many finished ones."""
+    closed = [(f"F{n}", "cost", "finished", 100.0, 100.0 + n) for n in range(1, finished + 1)]
+    columns = ["project_id", "measure", "standing", "estimate", "outcome"]
+    known = pd.DataFrame([*closed, *rows], columns=columns).assign(reason="", source_ref="row", name=HOSTILE)
+    known = known.assign(
+        finished=known["standing"].eq("finished"), growth=known["outcome"] / known["estimate"] - 1,
+        currency=known["measure"].map({"cost": "GBP"}),
+    )  # fmt: skip
+    return OutsideView(known, rules=ReferenceRules(classes=shares)).classes
+
+
+RUNNING = ("A", "cost", "running", 200.0, 250.0)
+
+
 FIGURES = [
+    (figures.class_dots, lambda: classes(RUNNING, roads=1.0)), (figures.class_dots, lambda: classes(finished=1)),
+    (figures.class_dots, lambda: classes(RUNNING, finished=20)),
     (figures.months_curves, months), (figures.cost_ranges, units), (figures.finish_ranges, units),
     (figures.cost_ranges, lambda: units(ev=0.0)), (figures.finish_ranges, lambda: units(ev=0.0)),
     (figures.finish_ranges, lambda: units(ev=100.0)), (figures.backtest_errors, bands), (figures.horizon_bars, past),
 ]  # fmt: skip
 TABLES = [
+    (tables.class_table, lambda: classes(RUNNING, roads=1.0)), (tables.class_table, lambda: classes(finished=1)),
     (tables.months_table, months), (tables.cost_table, units), (tables.time_table, units),
     (tables.cost_table, lambda: units(ev=120.0)), (tables.time_table, lambda: units(ev=0.0)),
     (tables.bands_table, bands), (tables.past_table, past),
@@ -116,6 +135,24 @@ def test_the_sentence_of_the_back_test_says_borrowed() -> None:
     own = says.bands_sentence(bands_of(["V"], rules=EarnedValueRules(backtest_projects=1)))
     assert "Cost: our own history speaks for AC + (BAC − EV) at 10–30% complete" in own
     assert "borrowed" not in own
+
+
+def test_the_sentence_of_a_class_says_whose_it_is() -> None:
+    """Our own from twenty on, else borrowed by name, else none with the reason; running projects stand beside it."""
+    own = says.class_sentence(classes(RUNNING, finished=20))
+    assert own.startswith(
+        "Cost: of 20 finished projects of our own P50 is +11%, P80 +17%; the forecasts of 1 running project have +25% "
+        "so far (median). Their first estimates of £200 would become £234, their forecasts say £250."
+    )
+    assert "Duration: no class to hold estimates against (no finished project" in own
+    lent = says.class_sentence(classes(RUNNING, roads=1.0))
+    assert "Cost: borrowed upper bound +44% (roads; 3 of our own are finished, 20 are needed);" in lent
+    assert "would become £288" in lent
+    none = says.class_sentence(classes(("A", "cost", "running", 200.0, 190.0), finished=0))
+    assert none == (
+        "No class to hold estimates against: no finished project has both an estimate and an outcome; no published "
+        "class is named. Cost: the forecasts of 1 running project have −5% so far (median)."
+    )
 
 
 def test_the_sentence_of_past_outlooks_by_hand() -> None:

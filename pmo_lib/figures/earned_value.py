@@ -281,8 +281,9 @@ def class_dots(classes: pd.DataFrame) -> go.Figure:
     own = classes["projects"].iloc[0]
     head = f"Growth on the first estimate: {own} finished, {classes['running'].iloc[0]} running"
     figure.update_layout(**framed(head, inner=lines.height, below=100), **lines.layout())
-    room = 0.1 * (max(values) - min(values) or 10)
+    low, high = min(values), max(5.0, *values)
+    room = 0.1 * (high - low)
     figure.update_xaxes(
-        title_text="per cent of the first estimate, + is more", range=[min(values) - room, max(values) + room], nticks=6
+        title_text="per cent of the first estimate, + is more", range=[low - room, high + room], nticks=6
     )
     return figure

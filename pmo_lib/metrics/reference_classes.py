@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.models import ReferenceRules
 
 COST, DURATION = "cost", "duration"
-OWN, BORROWED, NONE = "own finished projects", "borrowed class", "none"
+OWN, BORROWED, NONE = "own finished projects", "borrowed class", "no class"
 ESTIMATE_COLUMNS = [
     "project_id", "name", "measure", "finished", "estimate", "outcome", "growth", "currency", "reason", "source_ref",
 ]  # fmt: skip

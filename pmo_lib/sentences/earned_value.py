@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NAMED = 3
 KINDS = {"cost": "Cost", "time": "Time"}
+NO_CLASS = "no class"
 BANDS = ("10–30%", "30–60%", "60–90%")
 
 
@@ -163,23 +164,36 @@ def _money(row: pd.Series, *, column: str) -> str:
 
 def class_sentence(classes: pd.DataFrame) -> str:
     """Say what the class adds to the first estimates, and what the forecasts do; see ``metrics.reference_classes``."""
-    return " ".join(_class_said(row) for row in classes.to_dict("records"))
+    rows = classes.to_dict("records")
+    reasons = {str(row["reason"]) for row in rows if row["basis"] == NO_CLASS}
+    if len(reasons) == 1 and all(row["basis"] == NO_CLASS for row in rows):
+        said = [f"No class to hold estimates against: {reasons.pop()}."]
+        return " ".join([*said, *(f"{_measure(row)}: {so_far}." for row in rows if (so_far := _so_far(row)))])
+    return " ".join(_class_said(row) for row in rows)
 
 
 def _class_said(row: Mapping[Any, Any]) -> str:
-    what = str(row["measure"]).capitalize()
-    if row["basis"] == "none":
-        return f"{what}: no class to hold estimates against ({row['reason']})."
-    if pd.notna(row["p80"]):
+    if row["basis"] == NO_CLASS:
+        said = f"no class to hold estimates against ({row['reason']})"
+    elif pd.notna(row["p80"]):
         p50, p80 = (share(row[name], signed=True) for name in ("p50", "p80"))
-        said = f"{what}: of {counted(int(row['projects']), noun='finished project')} of our own P50 is {p50}, P80 {p80}"
+        said = f"of {counted(int(row['projects']), noun='finished project')} of our own P50 is {p50}, P80 {p80}"
     else:
         bound = share(row["upper_bound"], signed=True)
-        said = f"{what}: borrowed upper bound {bound} ({row['class_name']}; {row['reason']})"
-    if pd.notna(row["growth_so_far"]):
-        now = share(row["growth_so_far"], signed=True)
-        said += f"; the forecasts of {counted(int(row['running']), noun='running project')} have {now} so far (median)"
+        said = f"borrowed upper bound {bound} ({row['class_name']}; {row['reason']})"
+    said = "; ".join(filter(None, (said, _so_far(row))))
     if pd.notna(row["with_class"]):
         first, uplifted, told = (_money(pd.Series(row), column=name) for name in ("estimate", "with_class", "forecast"))
         said += f". Their first estimates of {first} would become {uplifted}, their forecasts say {told}"
-    return f"{said}."
+    return f"{_measure(row)}: {said}."
+
+
+def _measure(row: Mapping[Any, Any]) -> str:
+    return str(row["measure"]).capitalize()
+
+
+def _so_far(row: Mapping[Any, Any]) -> str:
+    if pd.isna(row["growth_so_far"]):
+        return ""
+    running = counted(int(row["running"]), noun="running project")
+    return f"the forecasts of {running} have {share(row['growth_so_far'], signed=True)} so far (median)"

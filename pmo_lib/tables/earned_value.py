@@ -167,7 +167,7 @@ def _told(name: str, *, label: str, form: Form) -> Show:
 def class_table(classes: pd.DataFrame) -> HtmlTable:
     """Write each class with the running projects beside it; see ``metrics.reference_classes.OutsideView``."""
     few = classes["reason"].mask(classes["reason"].eq(""), "own percentiles stand")
-    rows = classes.assign(no_own=few, no_bound=few.where(classes["basis"].ne("none"), classes["reason"]))
+    rows = classes.assign(no_own=few, no_bound=few.where(classes["basis"].ne("no class"), classes["reason"]))
     rows["silent"] = "no running project has both"
     columns = [
         Show("measure", "Of"),
