@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pmo_lib.contracts.columns import Column, Table
     from pmo_lib.contracts.returned import Checked
 
-CONTRACT_VERSION = "1"
+CONTRACT_VERSION = "2"  # 2: calendars; remaining_days of a task
 ROWS_PER_GROUP = 2_000
 Rows: TypeAlias = pa.Table  # rows as they are stored
 MASKED = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
@@ -427,9 +427,15 @@ def over_time(parts: Iterable[tuple[str, Rows]], *, name: str) -> pd.DataFrame:
 
 
 def from_arrow(arrow: Rows | None, *, table: Table) -> pd.DataFrame:
-    """Return stored rows as a pandas table with the contract's dtypes (money as float64); None has no rows."""
+    """Return stored rows as a pandas table with the contract's dtypes (money as float64); None has no rows.
+
+    A column that the contract took up after the rows were stored is null.
+    """
     if arrow is None:
         return empty_table(table.name)
+    for name in table.names:
+        if name not in arrow.column_names:
+            arrow = arrow.append_column(name, pa.nulls(arrow.num_rows, pa.null()))
     columns = {column.name: _series(arrow[column.name], column=column) for column in table.columns}
     return pd.DataFrame(columns, columns=list(table.names))
 

@@ -15,7 +15,7 @@ from returns import HandMade, small_return, typed
 
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import SnapshotRefused, StoreError
-from pmo_lib.snapshots import Archive, empty_table, open_snapshot, take, to_arrow
+from pmo_lib.snapshots import Archive, empty_table, from_arrow, open_snapshot, take, to_arrow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,6 +184,21 @@ def test_money_keeps_its_pennies(amounts: list[Decimal | None]) -> None:
     ]
     arrow = to_arrow(typed("projects", rows), table=TABLES["projects"])
     assert arrow["budget_at_completion"].to_pylist() == amounts
+
+
+def test_rows_of_an_older_contract_stay_readable() -> None:
+    """A column that the contract took up later is null in rows stored before; nothing else changes."""
+    for name in ("projects", "tasks"):
+        table = TABLES[name]
+        rows = typed(name, [{"portfolio_id": "P", "project_id": "1", "name": "x"}])
+        whole = to_arrow(rows, table=table)
+        for column in table.names:
+            read = from_arrow(whole.drop_columns([column]), table=table)
+            assert read[column].isna().all(), column
+            pd.testing.assert_frame_equal(
+                read.drop(columns=column), from_arrow(whole, table=table).drop(columns=column)
+            )
+            assert (read.dtypes == empty_table(name).dtypes).all()
 
 
 def test_source_bytes_are_kept(archive: Archive, tmp_path: Path) -> None:
