@@ -265,6 +265,34 @@ def test_a_network_is_simulated_where_there_is_one() -> None:
     assert odds.finish_of(0).mean() > (0.8 + 4 + 1.5) / 6 * 50
 
 
+@pytest.mark.parametrize(("task", "late", "moved"), [("A", 60, 10), ("B", 53, 3), (None, 60, 10), ("GONE", 60, 10)])
+def test_a_risk_delays_its_task(task: str | None, late: int, moved: int) -> None:
+    """Ten days on a task with seven of float move the finish by three; on the critical one, or on none, by ten."""
+    ends = ("duration_optimistic_days", "duration_pessimistic_days")
+    certain = [row | dict.fromkeys(ends, row["duration_days"]) for row in tasks(A=40.0, B=33.0, C=10.0)]
+    days = {"days_impact_likely": 10.0, "probability": 1.0, "task_id": task}
+    free = {"cost_impact_low": None, "cost_impact_likely": None, "cost_impact_high": None}
+    odds = house(
+        project("P"), tasks=certain, links=[link("A", "C"), link("B", "C")], risks=[risk("R", "P", **days, **free)]
+    )
+    assert set(odds.finish_of(0)) == {late}
+    assert odds.risk_drivers["finish_p80_days"].tolist() == [moved]
+
+
+def test_effects_of_risks_are_those_of_leaving_each_out() -> None:
+    """What a risk adds to the finish and to the cost is what is missing where the register has it not, to the penny."""
+    network = {"tasks": tasks(A=40.0, B=38.0, C=10.0), "links": [link("A", "C"), link("B", "C")]}
+    days = {"days_impact_low": 2.0, "days_impact_likely": 5.0, "days_impact_high": 20.0}
+    register = [risk("R", "P", task_id="B", **days), risk("S", "P", **days), risk("T", "P", task_id="A", **days)]
+    whole = house(project("P"), risks=register, **network)
+    for place, one in enumerate(register):
+        without = house(project("P"), risks=[*register[:place], *register[place + 1 :]], **network)
+        row = whole.risk_drivers.set_index("risk_id").loc[one["risk_id"]]
+        assert row["moves_p80"] == pytest.approx(level(whole)["p80"] - level(without)["p80"])
+        p80s = [simulation.percentile(odds.finish_of(0), share=0.8) for odds in (whole, without)]
+        assert row["finish_p80_days"] == pytest.approx(p80s[0] - p80s[1])
+
+
 def test_a_network_with_a_loop_gives_way_to_one_line() -> None:
     """A loop is named in the row of its project, and the forecast finish is simulated instead: no page is lost."""
     odds = house(project("P"), tasks=tasks(A=40.0, B=40.0), links=[link("A", "B"), link("B", "A")])

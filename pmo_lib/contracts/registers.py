@@ -10,6 +10,7 @@ RISKS = table(
     column("risk_id", "id", "Risk, unique in its portfolio", "key"),
     STATUS_DATE,
     PROJECT_OF,
+    column("task_id", "id", "Task of its project that it delays; empty where it delays the finish"),
     choice("kind", "Threat or opportunity", "threat", "opportunity"),
     column("title", "text", "Title", "cell"),
     column("cause", "text", "Because of …"),

@@ -58,6 +58,7 @@ REFERENCES: tuple[Reference, ...] = (
     Reference("projects", ("programme_id",), "programmes", ("programme_id",), "kept"),
     Reference("links", ("project_id", "predecessor_id"), "tasks", ("project_id", "task_id"), "quarantined"),
     Reference("links", ("project_id", "successor_id"), "tasks", ("project_id", "task_id"), "quarantined"),
+    Reference("risks", ("project_id", "task_id"), "tasks", ("project_id", "task_id"), "kept"),
     Reference("issues", ("risk_id",), "risks", ("risk_id",), "kept"),
     Reference("actions", ("parent_id",), "risks", ("risk_id",), "kept", ("parent_kind", "risk")),
     Reference("actions", ("parent_id",), "issues", ("issue_id",), "kept", ("parent_kind", "issue")),

@@ -17,7 +17,7 @@ from pmo_lib.demo.truth import PROJECTS_KEPT
 from pmo_lib.demo.wording import MILESTONES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pmo_lib.demo.belief import Row, View
 
@@ -57,6 +57,8 @@ PATTERN = (
     Step("T190", "4.4", "Handover", 0.0, "Project office", (("T170", "fs", 0), ("T180", "fs", 0))),
 )
 LAG_DAYS_PER_WEEK = 5
+# The task that a risk of a category delays; the others delay the finish.
+AT_RISK = {"Consents": "T050", "Ground": "T110", "Environment": "T120", "Interfaces": "T130", "Supply chain": "T140"}
 CALENDAR = "Monday to Friday"
 
 
@@ -65,6 +67,11 @@ def has_network(view: View) -> bool:
     home = view.project.home
     ids = [f"{home.code}-{home.works[at].split(' ', 1)[0]}" for at in WORKS_WITH_NETWORK]
     return view.project.id in ids and view.state != "proposed"
+
+
+def tasks_at_risk(view: View) -> Mapping[str, str]:
+    """Return the task that a risk of each category delays; none where no schedule is handed in."""
+    return AT_RISK if has_network(view) else {}
 
 
 def link_rows(view: View) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from pmo_lib.demo.catalogue import LAST, MISSING_RETURNS, NO_RISK_REGISTER, UNIT
 from pmo_lib.demo.issues import action_rows, issue_rows, reserve_rows
 from pmo_lib.demo.money import earned_value_rows, finance_rows, transfer_rows
 from pmo_lib.demo.months import first_day, last_day, period_of
-from pmo_lib.demo.network import calendar_rows, link_rows, task_rows
+from pmo_lib.demo.network import calendar_rows, link_rows, task_rows, tasks_at_risk
 from pmo_lib.demo.planning import artefact_rows, baseline_rows, change_rows, gate_rows, milestone_rows
 from pmo_lib.demo.risks import portfolio_risks, risk_rows, risks_of
 from pmo_lib.demo.standing import (
@@ -193,7 +193,9 @@ class _Return:
         own = portfolio_risks(self.unit.id, seed=self.seed, ends=LAST)
         rows = list(risk_rows(own, month=self.month, project_id=None))
         return rows + self._each(
-            lambda view: risk_rows(risks_of(view.project), month=self.month, project_id=view.project.id)
+            lambda view: risk_rows(
+                risks_of(view.project), month=self.month, project_id=view.project.id, tasks=tasks_at_risk(view)
+            )
         )
 
     def _lineage(self) -> list[Row]:

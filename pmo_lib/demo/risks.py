@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pmo_lib.demo.catalogue import CURRENCY
@@ -15,12 +16,13 @@ from pmo_lib.demo.truth import PENNIES_PER_THOUSAND, PROJECTS_KEPT, Project, str
 from pmo_lib.demo.wording import PORTFOLIO_RISKS, RESPONSES, RISKS, RiskWords, choice, person
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
 
     from pmo_lib.demo.belief import Row
 
+NO_TASKS: Mapping[str, str] = MappingProxyType({})
 PROBABILITIES = (0.05, 0.2, 0.4, 0.6, 0.85)
 COST_SHARES = (0.002, 0.006, 0.015, 0.035, 0.08)
 DELAY_SHARES = (0.01, 0.02, 0.04, 0.08, 0.15)
@@ -145,8 +147,13 @@ def portfolio_risks(portfolio: str, *, seed: int, ends: int) -> tuple[Risk, ...]
     )
 
 
-def risk_rows(risks: Sequence[Risk], *, month: int, project_id: str | None) -> Iterator[Row]:
-    """Yield the register at the end of a month: every risk raised so far, also those that are over."""
+def risk_rows(
+    risks: Sequence[Risk], *, month: int, project_id: str | None, tasks: Mapping[str, str] = NO_TASKS
+) -> Iterator[Row]:
+    """Yield the register at the end of a month: every risk raised so far, also those that are over.
+
+    ``tasks`` names the task that a risk of each category delays.
+    """
     for risk in risks:
         if risk.raised_on > last_day(month):
             continue
@@ -156,6 +163,7 @@ def risk_rows(risks: Sequence[Risk], *, month: int, project_id: str | None) -> I
             "risk_id": risk.id,
             "status_date": last_day(month),
             "project_id": project_id,
+            "task_id": tasks.get(risk.words.category),
             "kind": risk.words.kind,
             "title": risk.words.title,
             "cause": risk.words.cause,

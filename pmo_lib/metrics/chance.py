@@ -3,9 +3,9 @@
 Cost of a trial = spent + cost to go × (1 − time share) as drawn + burn rate × days to the finish as drawn + the risks
 that strike; the burn rate is time share × cost to go ÷ days to go, so that what is late costs more (time-dependent
 cost; GAO-20-195G, NASA's joint confidence level). Days come from the project's network where there is one, else from
-one line to its forecast finish; delays of risks count on the finish. Costs to go and days share a factor of their
-project and one of all: what is not returned as correlated is assumed to be, by the parameters. Risks strike
-independently. Each driver is told by what P80 would be without it, in the very same trials.
+one line to its forecast finish; a risk delays its task, or the finish where it names none. Costs to go and days share
+a factor of their project and one of all: what is not returned as correlated is assumed to be, by the parameters. Risks
+strike independently. Each driver is told by what P80 would be without it, in the very same trials.
 """
 
 from __future__ import annotations
@@ -179,7 +179,10 @@ class Chance:
         return self._delayed(plain, project=project), f"{note}one line to the forecast finish"
 
     def _delayed(self, planned: Schedule, *, project: str) -> Schedule:
-        delays = tuple((None, risk) for _, risk in self.delays(project))
+        """Add the risks that delay a project: each its task, or the finish where it names none of the network."""
+        places = {step.id: place for place, step in enumerate(planned.network.steps)}
+        tasks = self.risks["task_id"]
+        delays = tuple((places.get(str(tasks.at[at])), risk) for at, risk in self.delays(project))
         return Schedule(planned.network, planned.days, planned.likely, delays)
 
     def _costs(self, project: str) -> tuple[tuple[int, Variable], ...]:
@@ -302,10 +305,11 @@ class Chance:
         if not self.units:
             return pd.DataFrame(columns=DRIVER_COLUMNS)
         draws = Draws(self.rules.seed, range(self.sample.trials))
-        known = [*self._parts(draws)]
+        effects = [dict(self._effects(place, draws=draws)) for place in range(len(self.units))]
+        known = [*self._parts(draws, effects=effects)]
         found = simulation.drivers(self.sample.outcomes[0], parts=[part for _, part in known])
         table = pd.DataFrame([row for row, _ in known]).join(found.drop(columns="place"), how="outer")
-        late = self._late(draws)
+        late = self._late(effects)
         left = self.risks[self.risks["cost_reason"].ne("") & ~self.risks["risk_id"].isin(table.get("risk_id", ()))]
         silent = left.assign(kind=RISK, driver=RISK, name=left["title"], reason=left["cost_reason"])
         parts = [part for part in (table.assign(reason=""), silent) if len(part)]
@@ -319,7 +323,22 @@ class Chance:
         whole = {"p80": self.levels["p80"].iloc[0], "trials": self.sample.trials, "currency": self.settings.currency}
         return table.loc[order].assign(**whole).reset_index(drop=True)
 
-    def _parts(self, draws: Draws) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
+    def _effects(self, place: int, *, draws: Draws) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each risk that delays a unit, by its place in the register, with the days that it adds to the finish.
+
+        A delay of a task uses up its float first, so it is the finish less what it would be without the risk.
+        """
+        unit = self.units[place]
+        if unit.schedule is None or not unit.schedule.delays:
+            return
+        days = unit.schedule.drawn(draws)
+        for number, (at, _) in enumerate(self.delays(str(unit.row["project_id"]))):
+            without = unit.schedule.delayed(days, draws=draws, without=number)[1]
+            yield at, self.finish_of(place) - without
+
+    def _parts(
+        self, draws: Draws, *, effects: list[dict[int, np.ndarray]]
+    ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
         """Yield each driver with what it adds to the cost in each trial."""
         for place, unit in enumerate(self.units):
             row = {name: unit.row[name] for name in ("project_id", "name", "source_ref")}
@@ -327,10 +346,11 @@ class Chance:
                 share = unit.fixed_share if unit.burn else 1.0
                 drawn = (draws.of(unit.to_go) - unit.row["likely"]) * share
                 yield {"driver": TO_GO, "kind": TO_GO, **row}, drawn
-            delays = {at: draws.of(risk) for at, risk in self.delays(str(row["project_id"]))} if unit.burn else {}
+            delays = effects[place] if unit.burn else {}
             if unit.schedule is not None and unit.burn:
-                own_days = self.finish_of(place) - unit.schedule.base - sum(delays.values())
-                yield {"driver": TIME, "kind": TIME, **row}, unit.burn * own_days
+                planned = [np.full(len(draws.trials), days) for days in unit.schedule.likely]
+                as_planned = unit.schedule.delayed(planned, draws=draws)[1]
+                yield {"driver": TIME, "kind": TIME, **row}, unit.burn * (self.finish_of(place) - as_planned)
             priced = {at: draws.of(risk) for at, risk in unit.costs}
             for at in sorted(priced.keys() | delays.keys()):
                 told = self.risks.loc[at]
@@ -338,14 +358,14 @@ class Chance:
                 drawn = priced.get(at, 0.0) + unit.burn * delays.get(at, np.zeros(len(draws.trials)))
                 yield {"driver": RISK, "kind": told["kind"], **row, **name}, drawn
 
-    def _late(self, draws: Draws) -> dict[tuple[str, str], float]:
+    def _late(self, effects: list[dict[int, np.ndarray]]) -> dict[tuple[str, str], float]:
         """Return by how many days each risk moves the P80 finish of its project."""
         found = {}
         for place, unit in enumerate(self.units):
-            for at, risk in self.delays(str(unit.row["project_id"])) if unit.schedule is not None else ():
-                days = self.finish_of(place)
-                p80 = simulation.percentile(days, share=simulation.WATCHED)
-                without = simulation.percentile(days - draws.of(risk), share=simulation.WATCHED)
+            days = self.finish_of(place)
+            p80 = simulation.percentile(days, share=simulation.WATCHED)
+            for at, effect in effects[place].items():
+                without = simulation.percentile(days - effect, share=simulation.WATCHED)
                 found[str(unit.row["project_id"]), str(self.risks.at[at, "risk_id"])] = p80 - without
         return found
 

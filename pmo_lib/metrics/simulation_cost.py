@@ -28,8 +28,8 @@ LINE_COLUMNS = [
     "finish_baseline_on", "finish_forecast_on", "currency", "source_ref",
 ]  # fmt: skip
 RISK_COLUMNS = [
-    "risk_id", "title", "project_id", "kind", "probability", "cost_low", "cost_likely", "cost_high", "cost_reason",
-    "days_low", "days_likely", "days_high", "days_reason", "currency", "source_ref",
+    "risk_id", "title", "project_id", "task_id", "kind", "probability", "cost_low", "cost_likely", "cost_high",
+    "cost_reason", "days_low", "days_likely", "days_high", "days_reason", "currency", "source_ref",
 ]  # fmt: skip
 POINTS = ("low", "likely", "high")
 NO_FORECAST = "no whole-life cost forecast"
@@ -122,9 +122,9 @@ def open_risks(tables: Mapping[str, pd.DataFrame], *, settings: Organisation) ->
     Returns
     -------
     DataFrame
-        :data:`RISK_COLUMNS`, by risk; ``project_id`` is ``""`` for the portfolio as a whole. Points are magnitudes in
-        the order of size; ``cost_reason`` and ``days_reason`` say why there are none. Risks that cannot occur
-        (probability 0) are left out.
+        :data:`RISK_COLUMNS`, by risk; ``project_id`` is ``""`` for the portfolio as a whole, ``task_id`` for the
+        finish. Points are magnitudes in the order of size; ``cost_reason`` and ``days_reason`` say why there are none.
+        Risks that cannot occur (probability 0) are left out.
     """
     projects = tables["projects"]
     if tables["risks"].empty or projects.empty:
@@ -136,7 +136,7 @@ def open_risks(tables: Mapping[str, pd.DataFrame], *, settings: Organisation) ->
     risks = scored[scored["open"] & ~scored["probability"].eq(0)].sort_values("risk_id", kind="stable")
     over = set(projects.loc[projects["delivery_status"].isin(OVER), "project_id"])
     rows = risks[["risk_id", "title", "kind", "probability", "currency", "source_ref"]].assign(
-        project_id=risks["project_id"].fillna("").astype("str")
+        **{name: risks[name].fillna("").astype("str") for name in ("project_id", "task_id")}
     )
     for unit, stem in (("cost", IMPACTS["money"]), ("days", IMPACTS["days"])):
         points, reason = _impact(risks, stem=stem)

@@ -221,11 +221,20 @@ class Schedule:
         likely = [np.array([days]) for days in self.likely]
         return float(self.network.finish(self.network.passed(likely))[0])
 
+    def drawn(self, draws: Draws) -> list[np.ndarray]:
+        """Return the days left of each task in each trial, without risks."""
+        return [draws.of(variable) for variable in self.days]
+
     def passed(self, draws: Draws) -> tuple[Pass, np.ndarray]:
         """Return where the tasks stand in each trial, and the finish with the risks that delay it."""
-        days = [draws.of(variable) for variable in self.days]
-        late = np.zeros(len(draws.trials))
-        for place, risk in self.delays:
+        return self.delayed(self.drawn(draws), draws=draws)
+
+    def delayed(self, days: list[np.ndarray], *, draws: Draws, without: int | None = None) -> tuple[Pass, np.ndarray]:
+        """Return what :meth:`passed` does, of given days of the tasks, and without one of the risks by its number."""
+        days, late = list(days), np.zeros(len(draws.trials))
+        for number, (place, risk) in enumerate(self.delays):
+            if number == without:
+                continue
             if place is None:
                 late += draws.of(risk)
             elif self.network.steps[place].done is None:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from pmo_lib.errors import SourceError
-from pmo_lib.sources.plan import WEEK, Plan, Row, Week, constraint, day_of, days_in, number_of, used
+from pmo_lib.sources.plan import WEEK, Plan, Row, Week, constraint, day_of, days_in, number_of, on_bases, used
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,23 +114,13 @@ def _resources(root: Element) -> dict[str, str]:
 
 
 def _weeks(root: Element, *, hours: float, file: str) -> dict[str, Week]:
-    """Return the calendars; what one leaves open is that of the calendar that it is based on."""
+    """Return the calendars by id."""
     found = {each.get("UID"): each for each in root.first("Calendars").all("Calendar")}
-    names = [each.get("Name") for each in found.values()]
-    weeks: dict[str, Week] = {}
-    for key, calendar in found.items():
-        days: dict[str, bool] = {}
-        exceptions: dict[date, bool] = {}
-        seen: list[str] = []
-        base = key
-        while base in found and base not in seen:
-            seen.append(base)
-            days = _days(found[base]) | days
-            exceptions = dict(_exceptions(found[base], file=file)) | exceptions
-            base = found[base].get("BaseCalendarUID")
-        name = calendar.get("Name") or key
-        weeks[key] = Week(name if names.count(name) == 1 else f"{name} ({key})", hours, days, exceptions)
-    return weeks
+    weeks = {
+        key: Week(each.get("Name") or key, hours, _days(each), dict(_exceptions(each, file=file)))
+        for key, each in found.items()
+    }
+    return on_bases(weeks, bases={key: each.get("BaseCalendarUID") for key, each in found.items()})
 
 
 def _days(calendar: Element) -> dict[str, bool]:

@@ -132,6 +132,25 @@ def constraint(kinds: Mapping[str, str], *pairs: tuple[str | None, date | None])
     return "; ".join(told) or None
 
 
+def on_bases(own: Mapping[str, Week], *, bases: Mapping[str, str]) -> dict[str, Week]:
+    """Return calendars by id with what each leaves open as in those that it is based on; equal names get their id."""
+    names = [week.name for week in own.values()]
+    whole: dict[str, Week] = {}
+    for key, week in own.items():
+        days: dict[str, bool] = {}
+        exceptions: dict[date, bool] = {}
+        seen: list[str] = []
+        base = key
+        while base in own and base not in seen:
+            seen.append(base)
+            days = {**own[base].days, **days}
+            exceptions = {**own[base].exceptions, **exceptions}
+            base = bases.get(base, "")
+        name = week.name if names.count(week.name) == 1 else f"{week.name} ({key})"
+        whole[key] = Week(name, week.hours_a_day, days, exceptions)
+    return whole
+
+
 def used(calendars: Mapping[str, Week], *, tasks: list[Row]) -> Iterator[Row]:
     """Yield the calendars that tasks name, for each project that uses them."""
     weeks = {week.name: week for week in calendars.values()}

@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from pmo_lib.errors import SourceError
-from pmo_lib.sources.plan import Plan, Row, Week, constraint, day_of, days_in, number_of, used
+from pmo_lib.sources.plan import Plan, Row, Week, constraint, day_of, days_in, number_of, on_bases, used
 
 if TYPE_CHECKING:
     from pmo_lib.sources.markup import Element
@@ -94,24 +94,14 @@ def _link(relationship: Element, *, known: dict[str, tuple[str, Week | None]], f
 
 
 def _weeks(root: Element, *, file: str) -> dict[str, Week]:
-    """Return the calendars; exceptions of the calendar that one is based on hold for it too."""
+    """Return the calendars by id; exceptions of the calendar that one is based on hold for it too."""
     found = {each.get("ObjectId"): each for each in root.all("Calendar")}
-    names = [each.get("Name") for each in found.values()]
-    weeks: dict[str, Week] = {}
-    for key, calendar in found.items():
-        days: dict[str, bool] = {}
-        exceptions: dict[date, bool] = {}
-        seen: list[str] = []
-        base = key
-        while base in found and base not in seen:
-            seen.append(base)
-            days = _days(found[base]) | days
-            exceptions = _exceptions(found[base], file=file) | exceptions
-            base = found[base].get("BaseCalendarObjectId")
-        name = calendar.get("Name") or key
-        hours = number_of(calendar.get("HoursPerDay"), where=f"{file}, calendar {name}") or 8.0
-        weeks[key] = Week(name if names.count(name) == 1 else f"{name} ({key})", hours, days, exceptions)
-    return weeks
+    weeks = {}
+    for key, each in found.items():
+        name = each.get("Name") or key
+        hours = number_of(each.get("HoursPerDay"), where=f"{file}, calendar {name}") or 8.0
+        weeks[key] = Week(name, hours, _days(each), _exceptions(each, file=file))
+    return on_bases(weeks, bases={key: each.get("BaseCalendarObjectId") for key, each in found.items()})
 
 
 def _days(calendar: Element) -> dict[str, bool]:

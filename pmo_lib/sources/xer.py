@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pmo_lib.errors import SourceError
 from pmo_lib.sources.delimited import MOST_TEXT
-from pmo_lib.sources.plan import WEEK, Plan, Row, Week, constraint, day_of, days_in, number_of, used
+from pmo_lib.sources.plan import WEEK, Plan, Row, Week, constraint, day_of, days_in, number_of, on_bases, used
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,24 +155,13 @@ def _link(record: Record, *, known: dict[str, tuple[str, str, Week | None]], whe
 
 
 def _weeks(records: list[Record]) -> dict[str, Week]:
-    """Return the calendars; what one leaves open is that of the calendar that it is based on."""
-    by_id = {record["clndr_id"]: record for record in records}
-    names = [record.get("clndr_name", "") for record in records]
-    weeks: dict[str, Week] = {}
-    for key, record in by_id.items():
-        days: dict[str, bool] = {}
-        exceptions: dict[date, bool] = {}
-        seen: list[str] = []
-        base = key
-        while base in by_id and base not in seen:
-            seen.append(base)
-            own_days, own_exceptions = _worked(by_id[base].get("clndr_data", ""))
-            days, exceptions = own_days | days, own_exceptions | exceptions
-            base = by_id[base].get("base_clndr_id", "")
-        name = record.get("clndr_name") or key
+    """Return the calendars by id."""
+    weeks = {}
+    for record in records:
+        name = record.get("clndr_name") or record["clndr_id"]
         hours = number_of(record.get("day_hr_cnt"), where=f"calendar {name}") or 8.0
-        weeks[key] = Week(name if names.count(name) == 1 else f"{name} ({key})", hours, days, exceptions)
-    return weeks
+        weeks[record["clndr_id"]] = Week(name, hours, *_worked(record.get("clndr_data", "")))
+    return on_bases(weeks, bases={record["clndr_id"]: record.get("base_clndr_id", "") for record in records})
 
 
 def _worked(text: str) -> tuple[dict[str, bool], dict[date, bool]]:

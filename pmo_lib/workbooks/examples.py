@@ -151,7 +151,7 @@ def _planning() -> dict[str, list[Row]]:
 def _registers(money: Row) -> dict[str, list[Row]]:
     return {
         "risks": [
-            {"risk_id": "EX-R1", **NOW, **PROJECT, "kind": "threat", "title": "Wet ground",
+            {"risk_id": "EX-R1", **NOW, **PROJECT, "task_id": "EX-T1", "kind": "threat", "title": "Wet ground",
              "cause": "High water table", "event": "piling stops", "effect": "a later finish", "category": "ground",
              "owner": "D. Lead", "raised_on": date(2026, 2, 2), "reviewed_on": date(2026, 9, 15),
              "proximity_on": date(2026, 11, 1), "status": "open", "probability": 0.3,
