@@ -427,9 +427,15 @@ def over_time(parts: Iterable[tuple[str, Rows]], *, name: str) -> pd.DataFrame:
 
 
 def from_arrow(arrow: Rows | None, *, table: Table) -> pd.DataFrame:
-    """Return stored rows as a pandas table with the contract's dtypes (money as float64); None has no rows."""
+    """Return stored rows as a pandas table with the contract's dtypes (money as float64); None has no rows.
+
+    A column that the contract took up after the rows were stored is null.
+    """
     if arrow is None:
         return empty_table(table.name)
+    for name in table.names:
+        if name not in arrow.column_names:
+            arrow = arrow.append_column(name, pa.nulls(arrow.num_rows, pa.null()))
     columns = {column.name: _series(arrow[column.name], column=column) for column in table.columns}
     return pd.DataFrame(columns, columns=list(table.names))
 
