@@ -12,11 +12,23 @@ import pytest
 from hypothesis import given
 from registers import RULES, a_risk, few, risks, scored, table
 
-from pmo_lib.figures import risk as figures
-from pmo_lib.metrics import attention, coverage, exposure, risk, risk_summary
-from pmo_lib.parameters.models import Thresholds
-from pmo_lib.sentences import risk as says
-from pmo_lib.tables import risk as tables
+from pmo_lib.figures import risk as figures, watch as shapes
+from pmo_lib.metrics import (
+    attention,
+    blockers,
+    coverage,
+    drawdown,
+    exposure,
+    overlaps,
+    responses,
+    risk,
+    risk_summary,
+    risk_trend,
+)
+from pmo_lib.metrics.contingency import positions
+from pmo_lib.parameters.models import Organisation, Thresholds
+from pmo_lib.sentences import risk as says, watch as words
+from pmo_lib.tables import risk as tables, watch as lists
 from pmo_lib.theme import GRADE_LOOKS, INK, RISE
 
 HOSTILE = "<img src=x onerror=alert(1)> & <b>bold</b> {0} %s"
@@ -30,6 +42,10 @@ DRAWN = {
     "top": figures.top_bars,
     "timeline": figures.timeline_dots,
     "flags": figures.flags_bars,
+    "trend": shapes.trend_lines,
+    "burn": shapes.burn_lines,
+    "responses": shapes.responses_ranges,
+    "issues": shapes.issues_bars,
 }
 WRITTEN = {
     "headline": tables.headline_table,
@@ -45,6 +61,13 @@ WRITTEN = {
     "timeline": tables.timeline_table,
     "flags": tables.flags_table,
     "patterns": tables.patterns_table,
+    "trend": lists.trend_table,
+    "burn": lists.burn_table,
+    "responses": lists.responses_table,
+    "overlaps": lists.overlaps_table,
+    "issues": lists.issues_table,
+    "escalations": lists.escalations_table,
+    "promises": lists.promises_table,
 }
 SAID = {
     "headline": says.headline_sentence,
@@ -60,6 +83,13 @@ SAID = {
     "timeline": says.timeline_sentence,
     "flags": says.flags_sentence,
     "patterns": says.patterns_sentence,
+    "trend": words.trend_sentence,
+    "burn": words.burn_sentence,
+    "responses": words.responses_sentence,
+    "overlaps": words.overlaps_sentence,
+    "issues": words.issues_sentence,
+    "escalations": words.escalations_sentence,
+    "promises": words.promises_sentence,
 }
 
 
@@ -67,7 +97,7 @@ def metrics(
     now: list[dict[str, Any]], *, before: list[dict[str, Any]], name: str = "Bridge"
 ) -> dict[str, pd.DataFrame]:
     """Return every metric table of the report for two registers, as the notebook makes them."""
-    no = {kind: table(kind, []) for kind in ("states", "actions", "issues", "reserves")}
+    no = {kind: table(kind, []) for kind in ("states", "actions", "issues", "risks")}
     rows = scored(p2026_08=before, p2026_09=now)
     register = risk.risk_register(rows, period="2026-09", states=no["states"], rules=RULES)
     moves = exposure.risk_movements(rows, period="2026-09")
@@ -84,16 +114,42 @@ def metrics(
         projects, history=projects.assign(period="2026-09"), status=status, states=no["states"], thresholds=Thresholds()
     )
     wanted = coverage.registers_wanted(signs, register=register)
+    book = table("reserves", [
+        {"portfolio_id": "HWY", "project_id": "P1", "entry_id": f"E{n}", "kind": "contingency", "amount": 50_000 / n,
+         "movement": way, "currency": "GBP", "booked_on": "2026-06-30"}
+        for n, way in enumerate(("approved", "drawn"), 1)
+    ])  # fmt: skip
+    held = positions(projects, reserves=book, status=status, risks=no["risks"], settings=Organisation(id="x", name="X"))
+    cover = exposure.exposure_cover(register, contingency=exposure.contingency_left(projects, reserves=book))
+    issues = table("issues", [
+        {"portfolio_id": "HWY", "issue_id": f"I-{n}", "status_date": "2026-09-30", "title": f"Issue {name}",
+         "risk_id": "R-1", "severity": n, "raised_on": "2026-09-05" if n > 1 else None, "owner": name,
+         "due_on": "2026-09-20", "escalation_level": name, "source_ref": "r.xlsx, issues"} for n in (1, 5)
+    ])  # fmt: skip
+    found = blockers.open_issues(issues, actions=no["actions"], risks=no["risks"], rules=RULES)
+    needs = table("dependencies", [
+        {"portfolio_id": "HWY", "dependency_id": "D1", "status_date": "2026-09-30", "provider_project_id": "P1",
+         "recipient_project_id": "P2", "item": name, "needed_on": "2026-10-01", "promised_on": "2026-11-01",
+         "status": "open", "source_ref": "r.xlsx, dependencies"}
+    ])  # fmt: skip
+    past = projects.assign(period="2026-09")
     return {
+        "trend": risk_trend.exposure_trend(
+            rows, projects=past, reserves=book.assign(period="2026-09"), appetite_grades=("low", "medium")
+        ),
+        "burn": risk_trend.burn_down(rows, period="2026-09", rules=RULES),
+        "responses": responses.responses(register, rules=RULES),
+        "overlaps": overlaps.overlaps(register),
+        "issues": found,
+        "escalations": blockers.escalations(issues, found=found),
+        "promises": blockers.dependencies_at_risk(needs, projects=past, portfolio="HWY"),
         "headline": risk_summary.exposure_headline(register, movements=moves),
         "wanted": wanted,
         "spoken": coverage.risk_sentences(wanted, narratives=table("narratives", []), status=status),
-        "cover": exposure.exposure_cover(
-            register, contingency=exposure.contingency_left(projects, reserves=no["reserves"])
-        ),
+        "cover": drawdown.drawdown(cover, positions=held, levels=pd.DataFrame(), register=register),
         "bridge": exposure.exposure_bridge(moves),
         "moves": moves,
-        "heat": risk.heat_map(register, rules=RULES),
+        "heat": risk.heat_map(register, rules=RULES, movements=moves),
         "register": register,
         "top": risk.top_risks(register, rules=RULES),
         "gaps": risk.unquantified_risks(register),
@@ -231,7 +287,7 @@ def test_waterfall_starts_and_ends_at_the_totals(shown: dict[str, pd.DataFrame])
 
 def test_matrix_prints_all_its_grades_and_counts(shown: dict[str, pd.DataFrame]) -> None:
     """Each of the 25 cells has its letter, the placed threats add up, and opportunities stand apart."""
-    tiles, letters, chances, counts, _, line = figures.heat_matrix(shown["heat"]).data
+    tiles, letters, chances, counts, _, _, line = figures.heat_matrix(shown["heat"]).data
     assert [len(row) for row in tiles.z] == [5] * 5
     assert "".join(letters.text) == "".join(grade[0].upper() for row in RULES.matrix for grade in row)
     assert [text for text in counts.text if text] == ["<b>2</b>", "<b>1</b>"]

@@ -386,11 +386,14 @@ def test_ratio_of_the_whole_needs_every_contingency() -> None:
 
 
 def test_tiles_open_with_what_is_known() -> None:
-    """The head of a page shows seven figures with a register, and without one the two that are missing most."""
+    """The head of a page shows money and days against contingency, and without a register what is missing most."""
     headline = risk_summary.exposure_headline(register([a_risk("R-1")]), movements=NO_MOVES)
-    assert len(risk_summary.headline_tiles(headline, movements=NO_MOVES)) == 7
-    bare = risk_summary.headline_tiles(
-        risk_summary.exposure_headline(register([]), movements=NO_MOVES), movements=NO_MOVES
-    )
+    uncovered = pd.DataFrame(columns=list(exposure.COVER_COLUMNS))
+    tiles = risk_summary.headline_tiles(headline, movements=NO_MOVES, cover=uncovered).set_index("name")
+    assert list(tiles.index) == list(risk_summary.TILES)
+    assert tiles["value"][["exposure_net", "exposure_net_days"]].tolist() == [40_000, 5]
+    assert tiles.at["contingency_left", "reason"] == "none is known"
+    none = risk_summary.exposure_headline(register([]), movements=NO_MOVES)
+    bare = risk_summary.headline_tiles(none, movements=NO_MOVES, cover=uncovered)
     assert bare[["name", "reason"]].to_numpy().tolist() == [
         ["risks_open", risk_summary.NO_REGISTER], ["exposure_net", risk_summary.NO_REGISTER]]  # fmt: skip

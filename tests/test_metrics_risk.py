@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
+from pydantic import ValidationError
 from registers import RULES, a_risk, few, history, portfolios, register, risks, scored, table
 
 from pmo_lib.errors import ReportError
@@ -15,6 +16,7 @@ from pmo_lib.metrics import exposure, risk
 from pmo_lib.parameters.models import GRADES, RiskRules
 
 SEPTEMBER = "2026-09"
+NONE_MOVED = pd.DataFrame(columns=list(exposure.MOVEMENT_COLUMNS))
 LEVELS = (1, 2, 3, 4, 5)
 # risk_score() of github.com/banillie/analysis_engine @9706036a, executed; rows are impact, columns likelihood.
 PUBLISHED_WITH_HOLES = (
@@ -28,11 +30,15 @@ PUBLISHED_WITH_HOLES = (
 # --- the matrix -------------------------------------------------------------------------------------------------
 
 
-def test_published_matrix_with_holes_is_refused() -> None:
+def test_worked_risk_matrix_dft_bad() -> None:
     """A matrix that leaves two cells of the worst impact unrated, as a published one does, is found out by cell."""
     faults = risk.matrix_faults(PUBLISHED_WITH_HOLES)
     holes = faults.loc[faults["fault"].eq("no grade"), ["probability_level", "impact_level"]]
     assert holes.to_numpy().tolist() == [[5, 2], [5, 3]]
+    with pytest.raises(
+        ValidationError, match="not total: no grade for probability 5 × impact 2, probability 5 × impact 3"
+    ):
+        RiskRules(matrix=PUBLISHED_WITH_HOLES)  # type: ignore[arg-type]
 
 
 def test_report_stops_at_an_unsound_matrix() -> None:
@@ -246,7 +252,7 @@ def test_risk_of_a_project_that_moved_keeps_its_history() -> None:
 def test_heat_map_loses_no_open_risk(rows: list[dict[str, Any]]) -> None:
     """In each stance, the counts and the risks without levels add up to the open risks."""
     found = register(rows)
-    heat = risk.heat_map(found, rules=RULES)
+    heat = risk.heat_map(found, rules=RULES, movements=NONE_MOVED)
     counted = int(found["open"].sum())
     assert heat.empty == (counted == 0)
     for _, cells in heat.groupby("stance"):
@@ -257,7 +263,7 @@ def test_heat_map_loses_no_open_risk(rows: list[dict[str, Any]]) -> None:
 def test_heat_map_counts_each_stance_by_its_own_levels() -> None:
     """A risk stands at its inherent, current and target position, and above appetite by the matrix."""
     rows = [a_risk("R-1"), a_risk("R-2", kind="opportunity"), a_risk("R-3", target_impact_level=None)]
-    heat = risk.heat_map(register(rows), rules=RULES)
+    heat = risk.heat_map(register(rows), rules=RULES, movements=NONE_MOVED)
     above = heat.loc[heat["stance"].eq("current"), "above_appetite"].sum()
     assert above == sum(grade in ("high", "severe") for row in RULES.matrix for grade in row)
     heat = heat.set_index(["stance", "probability_level", "impact_level"]).sort_index()
@@ -265,6 +271,20 @@ def test_heat_map_counts_each_stance_by_its_own_levels() -> None:
     assert heat.loc[("current", 3, 4), ["threats", "opportunities", "risks"]].tolist() == [2, 1, 3]
     assert heat.at[("target", 2, 3), "risks"] == 2
     assert heat.at[("target", 1, 1), "risks_without_levels"] == 1
+
+
+def test_heat_map_counts_what_came_to_a_cell_and_went_from_it() -> None:
+    """Between two registers a threat leaves one cell for another; what is new came, and what is over went."""
+    before = [a_risk("R-1"), a_risk("R-2"), a_risk("R-3", kind="opportunity")]
+    now = [a_risk("R-1", current_impact_level=2), a_risk("R-2", status="closed"), a_risk("R-4"),
+           a_risk("R-3", kind="opportunity", current_impact_level=2)]  # fmt: skip
+    rows = scored(p2026_08=before, p2026_09=now)
+    found = risk.risk_register(rows, period=SEPTEMBER, states=table("states", []), rules=RULES)
+    heat = risk.heat_map(found, rules=RULES, movements=exposure.risk_movements(rows, period=SEPTEMBER))
+    cells = heat[heat["stance"].eq("current")].set_index(["probability_level", "impact_level"])
+    assert cells.loc[(3, 4), ["came", "went"]].tolist() == [1, 2]
+    assert cells.loc[(3, 2), ["came", "went"]].tolist() == [1, 0]
+    assert cells[["came", "went"]].sum().tolist() == [2, 2]
 
 
 def test_appetite_is_for_threats() -> None:

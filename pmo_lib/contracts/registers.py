@@ -21,6 +21,7 @@ RISKS = table(
     column("raised_on", "date", "Day it was raised"),
     column("reviewed_on", "date", "Day of the last review"),
     column("proximity_on", "date", "Earliest day on which it may strike"),
+    column("velocity_days", "number", "Days from the day it strikes until its effect is felt", low=0),
     choice("status", "State", "open", "closed", "occurred", "escalated"),
     column("probability", "share", "Current probability"),
     *(

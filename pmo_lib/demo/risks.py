@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -65,6 +65,7 @@ class Risk:
     response: str
     cost_known: bool
     days_known: bool
+    velocity_days: int | None
 
     def ended(self, month: int) -> bool:
         """Return whether it was closed or has struck by the end of a month."""
@@ -105,7 +106,7 @@ def _risk(risk_id: str, *, words: RiskWords, scale: Scale, rng: np.random.Genera
     probability, impact = int(rng.integers(2, 6)), int(rng.integers(2, 6))
     struck, path, quiet = rng.random(3)
     every = 0 if quiet < 0.12 else int(rng.integers(1, 4))
-    return Risk(
+    risk = Risk(
         id=risk_id,
         words=words,
         scale=scale,
@@ -123,7 +124,10 @@ def _risk(risk_id: str, *, words: RiskWords, scale: Scale, rng: np.random.Genera
         response=choice(rng, of=RESPONSES[words.kind]),
         cost_known=bool(rng.random() < 0.8),
         days_known=bool(rng.random() < 0.85),
+        velocity_days=int(rng.integers(1, 120)) if rng.random() < 0.7 else None,
     )
+    # A response makes a threat smaller and an opportunity larger.
+    return replace(risk, inherent=risk.target, target=risk.inherent) if words.kind == "opportunity" else risk
 
 
 @lru_cache(maxsize=PROJECTS_KEPT)
@@ -174,6 +178,7 @@ def risk_rows(
             "raised_on": risk.raised_on,
             "reviewed_on": risk.ended_on() if over else risk.reviewed_on(month),
             "proximity_on": risk.proximity_on,
+            "velocity_days": risk.velocity_days,
             "status": risk.status(month),
             "probability": PROBABILITIES[probability - 1],
             "inherent_probability_level": risk.inherent[0],

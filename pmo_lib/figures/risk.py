@@ -268,8 +268,13 @@ def heat_matrix(heat: pd.DataFrame) -> go.Figure:
     layers = [
         ((-0.46, 0.34), 11, [look.letter for look in looks]),
         ((0.46, 0.34), 10, [f"{count} opp." if count else "" for count in current["opportunities"]]),
-        ((0, 0.06), 20, [f"<b>{count}</b>" if count else "" for count in counts]),
-        ((0, -0.33), 11, [_from_to(feared["inherent", p, i], target=feared["target", p, i]) for p, i in at]),
+        ((0, 0.12), 20, [f"<b>{count}</b>" if count else "" for count in counts]),
+        (
+            (0, -0.14),
+            11,
+            [_moved(came, went=went) for came, went in zip(current["came"], current["went"], strict=True)],
+        ),
+        ((0, -0.36), 11, [_from_to(feared["inherent", p, i], target=feared["target", p, i]) for p, i in at]),
     ]
     words = [_cell_words(at, shift=shift, size=size, words=texts, looks=looks) for shift, size, texts in layers]
     above = sum(count for count, over in zip(counts, current["above_appetite"], strict=True) if over)
@@ -281,6 +286,12 @@ def heat_matrix(heat: pd.DataFrame) -> go.Figure:
         xaxis={"title": {"text": "impact level"}, **axis},
         yaxis={"title": {"text": "probability level"}, **axis},
     )
+
+
+def _moved(came: Any, *, went: Any) -> str:
+    """Write what came to a cell and went from it since the last register."""
+    told = [f"{sign}{count}" for sign, count in (("+", came), ("−", went)) if pd.notna(count) and count]
+    return " ".join(told)
 
 
 def _from_to(inherent: int, *, target: int) -> str:

@@ -7,5 +7,6 @@ Inside, by order of use: ``movement`` (two periods, like for like), ``money``, `
 ``progress``, ``critical_path``, ``dependencies`` < ``chance``, ``cohorts``, ``ledger``, ``facts``, ``health``,
 ``coverage``, ``risk_summary``, ``backtest``, ``pert``, ``schedule_quality`` < ``reference_classes``, ``accounts``,
 ``hierarchy``, ``plans``, ``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``,
-``headline`` < ``earned`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``.
+``headline``, ``responses``, ``overlaps``, ``blockers`` < ``earned``, ``risk_trend`` < ``finance``, ``hygiene``,
+``contingency``, ``followup``, ``across`` < ``drawdown`` < ``registers``.
 """

@@ -41,7 +41,7 @@ RISK_COLUMNS = [
 FLAG_COLUMNS = ["flag", *RISK_COLUMNS, "dated_on", "days", "detail", "rule", "flagged"]
 TIMELINE_COLUMNS = [
     *RISK_COLUMNS, "status_date", "proximity_on", "proximity_days", "proximity_band", "imminent_until_on",
-    "near_until_on", "money_reason", "score_reason",
+    "near_until_on", "velocity_days", "felt_on", "money_reason", "score_reason",
 ]  # fmt: skip
 PATTERN_COLUMNS = [
     "pattern", "subject_id", "title", "project_id", "dated_on", "risks", "unchanged", "periods", "detail", "source_ref",
@@ -62,11 +62,13 @@ def proximity_timeline(register: pd.DataFrame, *, rules: RiskRules) -> pd.DataFr
     DataFrame
         :data:`TIMELINE_COLUMNS`: ``proximity_band`` is past, imminent (within ``imminent_days``), near (within
         ``near_days``), far or not stated; the ends of the two bands stand in ``imminent_until_on, near_until_on``.
+        ``velocity_days`` is the time from the trigger to the impact, so that its effect is felt from ``felt_on`` on.
     """
     risks = register.loc[register["open"]]
     rows = risks.assign(
         imminent_until_on=risks["status_date"] + pd.Timedelta(days=rules.imminent_days),
         near_until_on=risks["status_date"] + pd.Timedelta(days=rules.near_days),
+        felt_on=risks["proximity_on"] + pd.to_timedelta(risks["velocity_days"].astype("float64").round(), unit="D"),
     )
     order = rows.sort_values(["proximity_on", "risk_id"], kind="stable", na_position="last")
     return order[TIMELINE_COLUMNS].reset_index(drop=True)

@@ -36,8 +36,9 @@ KINDS = ("threat", "opportunity", "not stated")
 IMPACTS = {"money": "cost_impact", "days": "days_impact"}
 HEAT_COLUMNS = (
     "stance", "probability_level", "impact_level", "score", "grade", "above_appetite", "threats", "opportunities",
-    "risks", "risks_without_levels",
+    "risks", "risks_without_levels", "came", "went",
 )  # fmt: skip
+GONE = ("closed", "occurred", "dropped", "moved out", "new, already over")
 PAIR_COLUMNS = ("row_now", "row_before", "moved", "portfolio_other", "state_last")
 
 
@@ -314,8 +315,17 @@ def _trend_reason(mine: pd.DataFrame, *, before: pd.Series[Any], known: pd.Serie
     return reason.mask(mine["score"].isna(), mine["score_reason"])
 
 
-def heat_map(register: pd.DataFrame, *, rules: RiskRules) -> pd.DataFrame:
+def heat_map(register: pd.DataFrame, *, rules: RiskRules, movements: pd.DataFrame) -> pd.DataFrame:
     """Return the 5 × 5 matrix with the open risks in it, for the inherent, current and target levels.
+
+    Parameters
+    ----------
+    register
+        As :func:`risk_register` returns it.
+    rules
+        Matrix and appetite.
+    movements
+        As :func:`pmo_lib.metrics.exposure.risk_movements` returns it; may be empty.
 
     Returns
     -------
@@ -323,7 +333,8 @@ def heat_map(register: pd.DataFrame, *, rules: RiskRules) -> pd.DataFrame:
         75 rows (3 stances × 25 cells), or none if no risk is open: ``stance, probability_level, impact_level, score,
         grade, above_appetite, threats, opportunities, risks`` (all in the cell, those of no stated kind too) and
         ``risks_without_levels`` (open risks that have no place in that stance, the same on each of its rows): the
-        counts and it add up to the open risks.
+        counts and it add up to the open risks; ``came`` and ``went`` count those but opportunities that are in this
+        cell of current levels and were not at the last register, or were and are not; null without an earlier register.
     """
     risks = register.loc[register["open"]]
     if risks.empty:
@@ -336,7 +347,21 @@ def heat_map(register: pd.DataFrame, *, rules: RiskRules) -> pd.DataFrame:
     found["grade"] = [rules.matrix[p - 1][i - 1] for _, p, i in product(STANCES, LEVELS, LEVELS)]
     found["above_appetite"] = _above(found["grade"], appetite=rules.appetite)
     found["risks_without_levels"] = len(risks) - found.groupby("stance")["risks"].transform("sum")
+    found[["came", "went"]] = _between_cells(found, movements=movements)
     return found[list(HEAT_COLUMNS)]
+
+
+def _between_cells(cells: pd.DataFrame, *, movements: pd.DataFrame) -> pd.DataFrame:
+    """Count what came to and went from each cell of current levels; null without an earlier register."""
+    if movements.empty:
+        return pd.DataFrame({name: pd.Series(pd.NA, index=cells.index, dtype="Int64") for name in ("came", "went")})
+    feared = movements[movements["kind"].ne("opportunity")]
+    now = feared["position"].mask(feared["what"].isin(GONE)).fillna("")
+    then = feared["position_before"].mask(feared["what"].isin(("moved in", "re-opened"))).fillna("")
+    moved, levels = now.ne(then), (cells[f"{scale}_level"].astype("str") for scale in ("probability", "impact"))
+    here = "P" + next(levels) + " × I" + next(levels)
+    counts = {name: here.map(ends[moved].value_counts()) for name, ends in (("came", now), ("went", then))}
+    return pd.DataFrame(counts).fillna(0).astype("Int64").mask(cells["stance"].ne("current"))
 
 
 def _placed(risks: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,11 @@ HEADLINE_COLUMNS = (
 TILES = {
     "risks_open": "Open risks",
     "exposure_net": "Net exposure",
+    "exposure_threats": "Threats",
+    "exposure_opportunities": "Opportunities",
+    "exposure_net_days": "Net delay, summed",
+    "contingency_left": "Contingency left",
+    "exposure_ratio": "Exposure ÷ contingency",
     "risks_unquantified": "Without money, in no sum",
     "risks_new": "New",
     "risks_closed": "Closed",
@@ -163,13 +168,15 @@ def _cover_figures(cover: pd.DataFrame) -> list[dict[str, Any]]:
     return [held, {**ratio, "reason": "" if usable else why}]
 
 
-def headline_tiles(headline: pd.DataFrame, *, movements: pd.DataFrame) -> pd.DataFrame:
+def headline_tiles(headline: pd.DataFrame, *, movements: pd.DataFrame, cover: pd.DataFrame) -> pd.DataFrame:
     """Return the figures that open the report, in the order of :data:`TILES`, with labels and movements for people.
 
     Without a register there are only the first two, each with its reason.
     """
     names = list(TILES) if len(headline) else list(TILES)[:2]
-    figures = headline_figures(headline, movements=movements).set_index("name", drop=False).loc[names]
+    opening = headline_figures(headline, movements=movements)
+    figures = pd.concat([opening, pd.DataFrame(_cover_figures(cover))], ignore_index=True)
+    figures = figures.set_index("name", drop=False).loc[names]
     for net in headline.loc[headline["kind"].eq("net") & headline["moved_money"].notna()].to_dict("records"):
         moved = money(net["moved_money"], currency=net["currency"], signed=True)
         figures.loc["exposure_net", "movement"] = f"{moved} since the last register"

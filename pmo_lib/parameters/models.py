@@ -6,7 +6,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 # Ids become folder names: no path can be spelt with these.
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -54,6 +54,7 @@ class Thresholds(Model):
         return self
 
 
+Levels = tuple[float, float, float, float, float]
 Grade = Literal["low", "medium", "high", "severe"]
 GRADES: tuple[Grade, ...] = ("low", "medium", "high", "severe")
 
@@ -84,6 +85,27 @@ class RiskRules(Model):
         description="A day of review shared by as many open risks is listed as a bulk review",
     )
     unmoved_periods: int = Field(3, ge=2, description="A score unchanged over as many registers is listed")
+    probability_scale: Levels = Field(
+        (0.05, 0.2, 0.4, 0.6, 0.85),
+        description="Probability that levels 1–5 stand for; default: middles of the PMBOK Guide's bands (2017, 11.1.3)",
+    )
+    impact_scale: Levels = Field(
+        (0.05, 0.1, 0.2, 0.4, 0.8),
+        description="Weight of impact levels 1–5, of which only the proportions count; default: the PMBOK Guide's",
+    )
+    blocker_severity: int = Field(4, ge=1, le=5, description="An open issue of this severity or more is a blocker")
+
+    @field_validator("matrix", mode="before")
+    @classmethod
+    def _matrix_is_total(cls, matrix: object) -> object:
+        rows = matrix if isinstance(matrix, list | tuple) else ()
+        rows = [row if isinstance(row, list | tuple) else () for row in rows]
+        cells = [(p, i, grade) for p, row in enumerate(rows, 1) for i, grade in enumerate(row, 1)]
+        if holes := [f"probability {p} × impact {i}" for p, i, grade in cells if grade not in GRADES]:
+            raise ValueError(
+                f"the risk matrix is not total: no grade for {', '.join(holes)}; give each one of {', '.join(GRADES)}"
+            )
+        return matrix
 
     @model_validator(mode="after")
     def _matrix_is_monotone(self) -> RiskRules:
@@ -92,6 +114,15 @@ class RiskRules(Model):
         columns_rise = all(a <= b for up, down in pairwise(rank) for a, b in zip(up, down, strict=True))
         if not (rows_rise and columns_rise):
             raise ValueError("the risk matrix is not monotone: no grade may fall as probability or impact rises")
+        return self
+
+    @model_validator(mode="after")
+    def _scales_rise(self) -> RiskRules:
+        for name, scale in (("probability_scale", self.probability_scale), ("impact_scale", self.impact_scale)):
+            if scale[0] <= 0 or any(low >= high for low, high in pairwise(scale)):
+                raise ValueError(f"{name} must be above 0 and rise with the level")
+        if self.probability_scale[-1] > 1:
+            raise ValueError("probability_scale: a probability is at most 1")
         return self
 
 

@@ -18,7 +18,7 @@ MONEY = Show("expected_money", "Expected cost", "money_signed", reason="money_re
 
 def _risks(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the words that stand where a risk has no project; an opportunity has no badge of danger."""
-    rows = rows.assign(whole="whole portfolio")
+    rows = rows.assign(whole="whole portfolio", unsaid="not stated")
     if "grade" in rows.columns:
         chance = rows["kind"].eq("opportunity") & rows["grade"].notna()
         rows["graded"] = rows["grade"].mask(chance, "opportunity")
@@ -74,19 +74,29 @@ def spoken_table(spoken: pd.DataFrame) -> HtmlTable:
 
 
 def cover_table(cover: pd.DataFrame) -> HtmlTable:
-    """Write exposure beside the contingency that is left, by project."""
+    """Write exposure beside contingency used and left, by project; see ``metrics.drawdown.drawdown``."""
     columns = [
         Show("name", "Project"),
         Show("risks_open", "Open risks", "number"),
         Show("risks_unquantified", "Without money", "number"),
+        Show("chance_of_any", "Chance that any threat strikes", "share", reason="chance_reason"),
         Show("expected_money", "Net exposure", "money_signed", reason="money_reason"),
+        Show("approved", "Approved", "money", reason="contingency_reason"),
+        Show("drawn", "Drawn", "money", reason="contingency_reason"),
         Show("contingency_left", "Contingency left", "money", reason="contingency_reason"),
         Show("uncovered", "Not covered (+)", "money_signed", reason="ratio_reason"),
-        Show("exposure_ratio", "Exposure ÷ contingency", "ratio", reason="ratio_reason"),
+        Show("exposure_ratio", "Exposure ÷ left", "ratio", reason="ratio_reason"),
+        Show("adequacy", "Left ÷ exposure", "ratio", reason="adequacy_reason"),
+        Show("p80_p50", "P80 − P50", "money", reason="p80_reason"),
+        Show("adequacy_p80", "Left ÷ (P80 − P50)", "ratio", reason="p80_reason"),
+        Show("used_share", "Used", "share", reason="burn_reason"),
+        Show("percent_complete", "Work done", "share", reason="burn_reason"),
+        Show("burn_ratio", "Burn", "ratio", reason="burn_reason", note="used ÷ work done"),
+        Show("burn", "Burn rating", "rating", reason="burn_reason"),
         Show("basis", "Contingency from"),
         SOURCE,
     ]
-    return html_table(cover, columns=columns, caption="Net exposure and contingency left, the least covered first")
+    return html_table(cover, columns=columns, caption="Net exposure and contingency, the least covered first")
 
 
 def bridge_table(bridge: pd.DataFrame) -> HtmlTable:
@@ -126,6 +136,7 @@ def heat_table(heat: pd.DataFrame) -> HtmlTable:
     current = heat.loc[heat["stance"].eq("current")].set_index(["probability_level", "impact_level"])
     rows = current.join(counts).sort_index(ascending=False).reset_index()
     rows["position"] = "P" + rows["probability_level"].astype("str") + " × I" + rows["impact_level"].astype("str")
+    rows["first"] = "no earlier register"
     columns = [
         Show("position", "Cell"),
         Show("score", "Score", "number"),
@@ -134,6 +145,8 @@ def heat_table(heat: pd.DataFrame) -> HtmlTable:
         Show("inherent", "Inherent", "number"),
         Show("current", "Current", "number"),
         Show("target", "Target", "number"),
+        Show("came", "Came", "number", reason="first"),
+        Show("went", "Went", "number", reason="first"),
         Show("threats", "Current: threats", "number"),
         Show("opportunities", "Current: opportunities", "number"),
     ]
@@ -166,6 +179,7 @@ def register_table(register: pd.DataFrame) -> HtmlTable:
         Show("fallback_plan", "Fallback plan", "prose"),
         Show("proximity_on", "May strike from", "day"),
         Show("proximity_band", "Proximity"),
+        Show("velocity_days", "From trigger to impact", "days", reason="unsaid"),
         Show("age_days", "Age", "days"),
         Show("review_age_days", "Since review", "days"),
         SOURCE,
@@ -215,6 +229,8 @@ def timeline_table(timeline: pd.DataFrame) -> HtmlTable:
         Show("proximity_on", "May strike from", "day"),
         Show("proximity_days", "In", "days_signed"),
         Show("proximity_band", "Proximity"),
+        Show("velocity_days", "From trigger to impact", "days", reason="unsaid"),
+        Show("felt_on", "Felt from", "day", reason="unsaid"),
         Show("score", "Score", "number", reason="score_reason"),
         GRADE,
         MONEY,

@@ -154,7 +154,7 @@ def _registers(money: Row) -> dict[str, list[Row]]:
             {"risk_id": "EX-R1", **NOW, **PROJECT, "task_id": "EX-T1", "kind": "threat", "title": "Wet ground",
              "cause": "High water table", "event": "piling stops", "effect": "a later finish", "category": "ground",
              "owner": "D. Lead", "raised_on": date(2026, 2, 2), "reviewed_on": date(2026, 9, 15),
-             "proximity_on": date(2026, 11, 1), "status": "open", "probability": 0.3,
+             "proximity_on": date(2026, 11, 1), "velocity_days": 14, "status": "open", "probability": 0.3,
              "inherent_probability_level": 4, "inherent_impact_level": 4, "current_probability_level": 3,
              "current_impact_level": 3, "target_probability_level": 2, "target_impact_level": 2,
              "cost_impact_low": 10_000.0, "cost_impact_likely": 25_000.0, "cost_impact_high": 60_000.0,
