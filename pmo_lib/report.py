@@ -22,6 +22,7 @@ from markupsafe import Markup
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import ParameterError, ReportError
 from pmo_lib.metrics.movement import Between, since_last_report
+from pmo_lib.metrics.quality import accounts, findings as listed
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
 from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
@@ -172,6 +173,10 @@ class Book:
         """Return several contract tables over all periods, see :meth:`history`."""
         return tuple(self.history(name) for name in names)
 
+    def over_time(self, *names: str) -> dict[str, pd.DataFrame]:
+        """Return several contract tables over all periods by name, see :meth:`history`."""
+        return {name: self.history(name) for name in names}
+
     def _stored(self, name: str) -> Iterator[tuple[str, Rows]]:
         """Yield the stored rows of each period, oldest first, each with those of projects that moved."""
         moves = sorted(self._moved.items()) if self.portfolio and "project_id" in TABLES[name].names else []
@@ -246,6 +251,22 @@ class Book:
         cells, files = self.snapshot.intake_table("cells"), self.returns["file"].tail(1)
         own = {name for names in files for name in names.split("; ")}
         return cells[cells["file"].isin(own)] if self.portfolio else cells
+
+    @cached_property
+    def came(self) -> pd.DataFrame:
+        """How this portfolio's returns came in; see :func:`pmo_lib.metrics.submission.arrivals`."""
+        told = {"status": self.history("status"), "projects": self.history("projects")}
+        return arrivals(self.returns, limits=self.settings.thresholds, **told)
+
+    @cached_property
+    def found(self) -> pd.DataFrame:
+        """What of this period's return could not be used; see :func:`pmo_lib.metrics.quality.findings`."""
+        return listed(self.findings, quarantined=self.quarantined)
+
+    @cached_property
+    def accounts(self) -> pd.DataFrame:
+        """Where rows, money and cells of the return went; see :func:`pmo_lib.metrics.quality.accounts`."""
+        return accounts(self.accounting, cells=self.cells)
 
     @cached_property
     def arrivals(self) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from histories import current, history
 
 from pmo_lib.figures import health as charts, schedule as plots
 from pmo_lib.figures.labels import NAME_WIDTH, Rows, framed, wrapped
-from pmo_lib.metrics import baselines, cohorts, disclosure, health, milestones, plans, ratings, schedule
+from pmo_lib.metrics import baselines, cohorts, disclosure, health, milestones, plans, ratings, schedule, track_record
 from pmo_lib.metrics.movement import Between
 from pmo_lib.parameters.models import Organisation, Thresholds
 from pmo_lib.sentences import health as words, schedule as notes
@@ -136,12 +136,15 @@ def metric(name: str) -> pd.DataFrame:
     tracked = cohorts.tracks(PROJECTS, status=STATUS, column="finish_baseline_on", between=LAST)
     given = {"tasks": TASKS, "links": LINKS, "calendars": current("calendars", []), "dependencies": NEEDS}
     plan = plans.Plans(given | {"status": STATUS}, milestones=POINTS, settings=Organisation(id="o", name="O"), **now)
+    told = {"milestones": POINTS, "status": STATUS, "settings": Organisation(id="o", name="O")}
+    record = track_record.Record(**told, **now)
     made: dict[str, Callable[[], pd.DataFrame]] = {
+        "beside": lambda: record.beside,
         "path": lambda: plan.critical,
         "tests": lambda: plan.tests,
         "needs": lambda: plan.needs,
         "decisions": lambda: health.decisions_sought(DECISIONS, **now),
-        "changes": lambda: health.changes(rated, finishes=moved, **now),
+        "changes": lambda: health.changes(rated, finishes=moved, past=record.past, **now),
         "movers": lambda: ratings.movers(compared),
         "flows": lambda: ratings.flows(compared),
         "incomparable": lambda: ratings.incomparable(compared),
@@ -185,7 +188,8 @@ TABLES = {
     "flows": tables.flows_table, "incomparable": tables.incomparable_table, "side_by_side": tables.side_by_side_table,
     "counts": tables.counts_table, "rules": tables.rules_table,
     "finishes": lists.finishes_table, "spread": lists.spread_table, "kept": lists.kept_table,
-    "broken": lists.broken_table, "variance": lists.variance_table, "rebaselines": lists.rebaselines_table,
+    "broken": lists.broken_table, "beside": lists.beside_table,
+    "variance": lists.variance_table, "rebaselines": lists.rebaselines_table,
     "due": lists.due_table, "slipping": lists.slipping_table, "trend": lists.trend_table,
     "cohorts": lists.cohorts_table, "stages": lists.stages_table,
     "path": lists.path_table, "tests": lists.tests_table, "needs": lists.needs_table,
@@ -196,7 +200,7 @@ SENTENCES = {
     "changes": "Since Mar 2024, of 2 comparable ratings 1 got worse (%s (SRO: green to red)) "
     "and 1 better (Bypass (SRO: red to amber)). "
     "Of 2 comparable finish dates 1 moved later (%s (545 days)) and 1 earlier (Bypass (31 days)). "
-    "The same projects are in both reports.",
+    "The same projects are in both reports. Of 2 promises of all reports that came due, 0 came true (0%%).",
     "movers": "Since Mar 2024 1 worse and 1 better, by the same rater on the same scale.",
     "flows": "SRO: 0 of 2 the same since Mar 2024 (0%%).",
     "incomparable": "2 ratings cannot be compared: now withheld (1), scale changed (1).",
@@ -205,6 +209,8 @@ SENTENCES = {
     "The scale of IPA changed on the way: rows on different scales are not one trend.",
     "kept": "Milestones due by Mar 2025: 2 moved later. Finish dates of projects due by Mar 2025: 1 no date any more.",
     "broken": "3 promises not met by the day; furthest off: Gate 2: %s of %s, 427 days.",
+    "beside": "Past promises by kind. Finish date: too few that came due to say (n = 0); milestone: too few that came "
+    "due to say (n = 2); whole-life cost: too few that came due to say (n = 0).",
     "variance": "Of 1 project 1 later than the original finish, 1 than the current one; 3 projects without a baseline.",
     "rebaselines": "1 re-baseline of 1 project; 1 to look at, 1 within one period of a breach.",
     "spread": "Of 4 projects 0 (0%%) kept the date; for 2 no movement can be computed.",

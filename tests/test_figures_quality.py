@@ -10,8 +10,9 @@ import pytest
 from histories import history
 
 from pmo_lib.contracts.findings import Finding, findings_table
-from pmo_lib.metrics import quality, submission
-from pmo_lib.parameters.models import Thresholds
+from pmo_lib.metrics import claims, quality, submission
+from pmo_lib.metrics.movement import Between
+from pmo_lib.parameters.models import Organisation, Thresholds
 from pmo_lib.sentences import quality as says
 from pmo_lib.tables import quality as tables
 
@@ -47,6 +48,15 @@ CHANGED = pd.DataFrame(
     columns=["change", "project_id", "name", "column_name", "value", "reason", "source_ref"],
 )
 
+WORDS = "We <b>say</b> so: delivery confidence is red. The end date is <i>unchanged</i>."
+TOLD = {
+    "projects": history("projects", [{"project_id": "A", "period": NOW, "name": "<b>Bridge</b>"}]),
+    "status": history("status", [{"project_id": "A", "period": NOW, "rating": "green", "narrative": WORDS}]),
+    **{name: history(name, [{"period": NOW, "project_id": "A"}]).iloc[:0] for name in ("narratives", "states")},
+    "finance": history("milestones", [{"period": NOW}]).iloc[:0],
+}
+CLAIMS = claims.claims(TOLD, settings=Organisation(id="o", name="O"), between=Between("ROADS", NOW, THEN))
+
 
 def arrived(state: str = "returned", *, known: str = NOW, day: str | None = "2025-04-20") -> pd.DataFrame:
     """Return the arrivals of two returns, the first in time."""
@@ -69,6 +79,7 @@ WRITTEN = {
     "accounts": tables.accounts_table(BOOKS).html,
     "shares": tables.shares_table(SHARES).html,
     "changes": tables.changes_table(CHANGED).html,
+    "claims": tables.claims_table(CLAIMS).html,
 }
 
 
@@ -110,6 +121,14 @@ def test_the_top_of_the_page_says_what_its_figures_are_worth(
     """Each state is said in a few words, then what the figures then are; last known is never a fall."""
     row = arrived(state, known=known, day=day).iloc[-1].to_dict()
     assert says.standing_sentences(row, known_on=pd.Timestamp("2024-03-31")) == expected
+
+
+def test_words_that_disagree_stand_beside_their_cell() -> None:
+    """The claim stands in brackets in its sentence, beside what the cell says; the sentence counts all claims."""
+    assert "[delivery confidence is red]" in WRITTEN["claims"]
+    assert says.claims_sentence(CLAIMS) == (
+        "The texts name a cell in 1 claim: 0 agree with it, 1 disagree (rating 1; 1 project), 0 cannot be told."
+    )
 
 
 def test_sentences_say_how_returns_came_and_what_changed() -> None:

@@ -1,12 +1,13 @@
 """Pure metrics by PMO subject: tables in, tidy tables out; no figure, no file, no clock.
 
 Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk``, ``calendar``,
-``distributions``, ``earned_value``, ``network`` < ``draws``, ``simulation``, ``last_known``, ``earned_schedule``,
-``working_time``, ``crashing`` < ``simulation_schedule``, ``simulation_cost``, ``fiscal``, ``ratings``, ``schedule``,
-``baselines``, ``milestones``, ``submission``, ``disclosure``, ``quality``, ``bridge``, ``exposure``, ``attention``,
-``progress``, ``critical_path``, ``dependencies`` < ``chance``, ``cohorts``, ``ledger``, ``facts``, ``health``,
-``coverage``, ``risk_summary``, ``backtest``, ``pert``, ``schedule_quality`` < ``reference_classes``, ``accounts``,
-``hierarchy``, ``plans``, ``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``,
-``headline``, ``responses``, ``overlaps``, ``blockers`` < ``earned``, ``risk_trend`` < ``finance``, ``hygiene``,
-``contingency``, ``followup``, ``across`` < ``drawdown`` < ``registers``.
+``distributions``, ``earned_value``, ``network``, ``phrases`` < ``draws``, ``statements``, ``simulation``,
+``last_known``, ``earned_schedule``, ``working_time``, ``crashing`` < ``simulation_schedule``, ``simulation_cost``,
+``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``, ``submission``, ``disclosure``, ``quality``,
+``bridge``, ``exposure``, ``attention``, ``progress``, ``critical_path``, ``dependencies`` < ``chance``, ``cohorts``,
+``ledger``, ``facts``, ``health``, ``coverage``, ``track_record``, ``risk_summary``, ``backtest``, ``pert``,
+``schedule_quality`` < ``reference_classes``, ``accounts``, ``hierarchy``, ``plans``, ``structure``, ``portfolio`` <
+``accuracy``, ``claims`` < ``outlook``, ``cost``, ``standing``, ``headline``, ``responses``, ``overlaps``, ``blockers``
+< ``earned``, ``risk_trend`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across`` < ``drawdown`` <
+``registers``.
 """

@@ -101,22 +101,26 @@ def decisions_sought(decisions: pd.DataFrame, *, projects: pd.DataFrame, between
     return table.sort_values(["due_on", "decision_id"], kind="stable")[columns].reset_index(drop=True)
 
 
-def changes(rated: pd.DataFrame, *, finishes: pd.DataFrame, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
+def changes(
+    rated: pd.DataFrame, *, finishes: pd.DataFrame, past: pd.DataFrame, projects: pd.DataFrame, between: Between
+) -> pd.DataFrame:
     """Count what changed since the last report, with the names that come first by rule.
 
     Parameters
     ----------
     rated, finishes
         Results of ``ratings.ratings`` and ``schedule.finishes`` over the same two reports.
+    past
+        Every promise whose day has come, of ``track_record.past_promises``.
     projects
         History.
 
     Returns
     -------
     DataFrame
-        ``topic`` (ratings, finish dates, membership), ``change, projects, out_of, named, since``: one row for each kind
-        of change, also where nobody changed; empty if there is no earlier report. ``named`` has up to three names,
-        joined by ``; ``: ratings by most steps, dates by most days, members by name.
+        ``topic`` (ratings, finish dates, membership; promises of all reports so far), ``change, projects, out_of,
+        named, since``: one row for each kind of change, also where nobody changed; empty if there is no earlier report.
+        ``named`` has up to three names, joined by ``; ``: ratings by most steps, dates by most days, members by name.
     """
     if between.since is None:
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
@@ -128,8 +132,10 @@ def changes(rated: pd.DataFrame, *, finishes: pd.DataFrame, projects: pd.DataFra
         _change("finish dates", change="later", rows=dated[dated["moved_days"] > 0], size="moved_days"),
         _change("finish dates", change="earlier", rows=dated[dated["moved_days"] < 0], size="moved_days"),
         *(_change("membership", change=m, rows=members[members["movement"] == m]) for m in MEMBERSHIP),
+        {"topic": "promises", "change": "kept", "projects": int(past["kept"].fillna(value=False).sum()), "named": ""},
     ]
     out_of = {"ratings": len(alike), "finish dates": len(dated), "membership": len(members)}
+    out_of["promises"] = int(past["kept"].notna().sum())
     table = pd.DataFrame(rows)
     return table.assign(out_of=table["topic"].map(out_of), since=between.since)[list(CHANGE_COLUMNS)]
 

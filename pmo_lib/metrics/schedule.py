@@ -92,8 +92,8 @@ def finishes(
     starts = paired(projects, column="start_baseline_on", between=between).set_index("project_id")
     refs = between.now(projects).drop_duplicates("project_id").set_index("project_id")["source_ref"]
     table = pairs.rename(columns={"before": "finish_before_on", "now": "finish_on"}).assign(
-        moved_days=_days_between(pairs["before"], later=pairs["now"]),
-        start_moved_days=pairs["project_id"].map(_days_between(starts["before"], later=starts["now"])).astype("Int64"),
+        moved_days=days_between(pairs["before"], later=pairs["now"]),
+        start_moved_days=pairs["project_id"].map(days_between(starts["before"], later=starts["now"])).astype("Int64"),
         source_ref=pairs["project_id"].map(refs),
         basis=BASES[column],
         since=between.since,
@@ -140,8 +140,8 @@ def promises(
     """
     ours = status[(status["portfolio_id"] == between.portfolio_id) & (status["period"] <= between.period)]
     dates = status_dates(ours)
-    ends = _as_promises(projects, key=["project_id"], date=column, actual="finish_actual_on")
-    points = _as_promises(milestones, key=["project_id", "milestone_id"], date="forecast_on", actual="actual_on")
+    ends = dated_promises(projects, key=["project_id"], date=column, actual="finish_actual_on")
+    points = dated_promises(milestones, key=["project_id", "milestone_id"], date="forecast_on", actual="actual_on")
     parts = [
         _judged(
             table, kind=kind, days=(dates[since], dates[period]), between=Between(between.portfolio_id, period, since)
@@ -178,7 +178,8 @@ def broken(judged: pd.DataFrame) -> pd.DataFrame:
     return order[list(PROMISE_COLUMNS)].reset_index(drop=True)
 
 
-def _days_between(earlier: pd.Series, *, later: pd.Series) -> pd.Series:
+def days_between(earlier: pd.Series, *, later: pd.Series) -> pd.Series:
+    """Return whole calendar days between dates; null where one is."""
     return (pd.to_datetime(later) - pd.to_datetime(earlier)).dt.days.astype("Int64")
 
 
@@ -213,7 +214,7 @@ def _flags(table: pd.DataFrame, *, projects: pd.DataFrame, dates: pd.Series, bet
     )
 
 
-def _as_promises(rows: pd.DataFrame, *, key: list[str], date: str, actual: str) -> pd.DataFrame:
+def dated_promises(rows: pd.DataFrame, *, key: list[str], date: str, actual: str) -> pd.DataFrame:
     """Bring milestones and projects into one form: what is promised for when, and whether it happened."""
     keys = rows[key[0]].astype("object")
     for name in key[1:]:
@@ -248,7 +249,7 @@ def _judged(
     seen = between.here(table).drop_duplicates("key")[["key", "date_on", "actual_on", "delivery"]]
     due = then[["key", "project_id", "item", "date_on"]].rename(columns={"date_on": "promised_on"})
     due = due.merge(seen, how="left", on="key", indicator="seen")
-    outcome = _outcomes(due, today=days[1])
+    outcome = outcomes(due, today=days[1])
     now_on = due["actual_on"].fillna(due["date_on"])
     counted_to = now_on.mask(outcome == PASSED, days[1])
     return due.assign(
@@ -257,11 +258,15 @@ def _judged(
         kind=kind,
         outcome=outcome,
         now_on=now_on,
-        late_days=_days_between(due["promised_on"], later=counted_to),
+        late_days=days_between(due["promised_on"], later=counted_to),
     )
 
 
-def _outcomes(due: pd.DataFrame, *, today: pd.Timestamp) -> pd.Series:
+def outcomes(due: pd.DataFrame, *, today: pd.Timestamp) -> pd.Series:
+    """Say what became of promised dates by a day, one of :data:`OUTCOMES` each.
+
+    ``due`` holds ``promised_on``, and of the present report ``date_on, actual_on, delivery`` and ``seen`` (of a merge).
+    """
     done, promised = due["actual_on"].notna(), due["promised_on"]
     outcome = pd.Series(PASSED, index=due.index, dtype="str").mask(promised == today, DUE_TODAY)
     outcome = outcome.mask(due["date_on"] > promised, MOVED_LATER).mask(due["date_on"].isna(), NO_DATE)

@@ -30,7 +30,7 @@ def decisions_sentence(decisions: pd.DataFrame) -> str:
 
 
 def changes_sentence(changed: pd.DataFrame) -> str:
-    """Say in three sentences what changed: ratings, dates, membership; see ``metrics.health.changes``."""
+    """Say what changed in ratings, dates, membership, and what promises are worth; see ``metrics.health.changes``."""
     since = month(changed["since"].iloc[0])
     told = {(row["topic"], row["change"]): row for row in changed.to_dict("records")}
     worse, better = told["ratings", "worse"], told["ratings", "better"]
@@ -46,8 +46,16 @@ def changes_sentence(changed: pd.DataFrame) -> str:
         f"Since {since}, {ratings if worse['out_of'] else 'no rating can be compared'}.",
         dates if later["out_of"] else "No finish date can be compared.",
         f"Projects: {'; '.join(moves)}." if moves else "The same projects are in both reports.",
+        _came_true(told["promises", "kept"]),
     )
     return " ".join(said)
+
+
+def _came_true(kept: dict[Any, Any]) -> str:
+    due, n = counted(int(kept["out_of"]), noun="promise"), int(kept["projects"])
+    if not kept["out_of"]:
+        return "No promise of an earlier report has come due with a known outcome."
+    return f"Of {due} of all reports that came due, {n} came true ({share(n / kept['out_of'])})."
 
 
 def movers_sentence(moved: pd.DataFrame) -> str:

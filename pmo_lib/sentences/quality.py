@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pmo_lib.metrics.claims import AGREES, DISAGREES, UNTOLD
 from pmo_lib.metrics.quality import CELLS, MONEY, PLACE, ROWS, RULE
 from pmo_lib.metrics.submission import LATE, NOT_RETURNED, ON_TIME, PARTIAL, REFUSED, arrival_words
 from pmo_lib.theme import counted, day, kept_share, month, number, share
@@ -107,6 +108,20 @@ def shares_sentence(shares: pd.DataFrame) -> str:
         for row in known.to_dict("records")
     ]
     return f"The weakest share of each dimension: {'; '.join(said)}."
+
+
+def claims_sentence(held: pd.DataFrame) -> str:
+    """Say how many claims of the texts disagree with the cells, by kind; see ``metrics.claims.claims``."""
+    verdicts = held["verdict"].value_counts()
+    against = held[held["verdict"].eq(DISAGREES)]
+    said = counted(len(held), noun="claim")
+    told = f"The texts name a cell in {said}: {int(verdicts.get(AGREES, 0))} agree with it"
+    rest = f"{int(verdicts.get(UNTOLD, 0))} cannot be told"
+    if against.empty:
+        return f"{told}, none disagrees, {rest}."
+    kinds = ", ".join(f"{kind} {n}" for kind, n in against["kind"].value_counts().sort_index().items())
+    projects = counted(against["project_id"].nunique(), noun="project")
+    return f"{told}, {len(against)} disagree ({kinds}; {projects}), {rest}."
 
 
 def drift_sentence(drift: pd.DataFrame) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from pmo_lib.metrics.track_record import ENOUGH
 from pmo_lib.theme import counted, day, month, number, share
 
 
@@ -43,6 +44,31 @@ def broken_sentence(lost: pd.DataFrame) -> str:
     what = f"{worst['item']} of {worst['name']}"
     late = counted(int(worst["late_days"]), noun="day")
     return f"{counted(len(lost), noun='promise')} not met by the day; furthest off: {what}, {late}."
+
+
+def beside_sentence(beside: pd.DataFrame) -> str:
+    """Say what the portfolio's past promises are worth, by kind; see ``metrics.track_record.beside``."""
+    said = []
+    for kind, rows in beside.groupby("kind", sort=False):
+        first = rows.iloc[0]
+        n = int(first["portfolio_n"])
+        if n < ENOUGH:
+            said.append(f"{kind}: too few that came due to say (n = {n})")
+            continue
+        text = f"{kind}: {int(first['portfolio_kept'])} of {n} kept ({share(int(first['portfolio_kept']) / n)})"
+        if pd.notna(first["bias"]):
+            bias = (
+                share(first["bias"], signed=True)
+                if first["unit"] == "share"
+                else f"{number(first['bias'], signed=True)} days"
+            )
+            text += f", {bias} on average"
+        said.append(text)
+    return f"Past promises by kind. {_first_large('; '.join(said))}."
+
+
+def _first_large(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def variance_sentence(variance: pd.DataFrame) -> str:

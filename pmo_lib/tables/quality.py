@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from pmo_lib.metrics.claims import DISAGREES, counts, untold
 from pmo_lib.metrics.quality import CELLS, MONEY, PLACE, ROWS, RULE
 from pmo_lib.tables.html import Form, HtmlTable, Show, html_table
 from pmo_lib.theme import counted, kept_share
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SOURCE = Show("source_ref", "Source", "source")
 MOST_ROWS = 200
+AROUND = 60
 KINDS = {ROWS: "Rows", MONEY: "Money, all amounts", CELLS: "Filled cells"}
 PARTS = {ROWS: "Rows by table", MONEY: "Money by table", CELLS: "Cells by sheet"}
 
@@ -122,6 +124,64 @@ def _folded(table: HtmlTable, *, summary: str) -> HtmlTable:
 
 def _together(parts: Sequence[HtmlTable]) -> HtmlTable:
     return HtmlTable("\n".join(part.html for part in parts), sum(part.rows for part in parts), parts[0].columns)
+
+
+def claims_table(held: pd.DataFrame) -> HtmlTable:
+    """Write the claims that disagree with their cells, and fold the count of all; see ``metrics.claims``."""
+    against = held[held["verdict"].eq(DISAGREES)]
+    parts = [_against_table(against)] if len(against) else []
+    counted_rows = counts(held)
+    columns = [
+        Show("kind", "Claim"),
+        Show("verdict", "Against its cell"),
+        Show("claims", "Claims", "number"),
+        Show("out_of", "Out of", "number"),
+    ]
+    summary = html_table(counted_rows, columns=columns, caption="Claims by kind and verdict")
+    parts.append(_folded(summary, summary=f"All claims, by kind ({counted(len(held), noun='claim')})"))
+    silent = untold(held)
+    if len(silent):
+        why = html_table(
+            silent, columns=[Show("reason", "Why"), Show("claims", "Claims", "number")], caption="Cannot be told"
+        )
+        parts.append(
+            _folded(why, summary=f"Why some cannot be told ({counted(int(silent['claims'].sum()), noun='claim')})")
+        )
+    return _together(parts)
+
+
+def _against_table(against: pd.DataFrame) -> HtmlTable:
+    shown = against.head(MOST_ROWS)
+    rows = shown.assign(
+        quoted=[_quoted(row) for row in shown.to_dict("records")],
+        held_to=[_cell_words(row) for row in shown.to_dict("records")],
+    )
+    columns = [
+        Show("name", "Project"),
+        Show("kind", "Claim"),
+        Show("claimed", "The words say"),
+        Show("stands", "The cell says"),
+        Show("stood", "Last return's"),
+        Show("held_to", "Cell"),
+        Show("quoted", "In the text, claim in brackets", "prose"),
+        Show("source_ref", "Text", "source"),
+        Show("cell_ref", "Source of the cell", "source"),
+    ]
+    cut = f", the first {MOST_ROWS} of {len(against)}" if len(against) > MOST_ROWS else ""
+    return html_table(rows, columns=columns, caption=f"Words that disagree with the cells{cut}")
+
+
+def _cell_words(row: Mapping[Any, Any]) -> str:
+    last = ", last return" if row["about"] == "before" else ""
+    return f"{str(row['column_name']).replace('_', ' ')}{last}"
+
+
+def _quoted(row: Mapping[Any, Any]) -> str:
+    """Write the claim in brackets, with some words around it."""
+    sentence, start, end = str(row["sentence"]), int(row["marked_from"]), int(row["marked_to"])
+    before, after = sentence[max(start - AROUND, 0) : start], sentence[end : end + AROUND]
+    lead, trail = "… " if start > AROUND else "", " …" if len(sentence) > end + AROUND else ""
+    return f"{row['text']}: {lead}{before}[{sentence[start:end]}]{after}{trail}"
 
 
 def shares_table(shares: pd.DataFrame) -> HtmlTable:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pandas as pd
 
+from pmo_lib.metrics.track_record import ENOUGH
 from pmo_lib.tables.html import HtmlTable, Show, html_table
-from pmo_lib.theme import month, number, share
+from pmo_lib.theme import counted, day, money, month, number, share
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SOURCE = Show("source_ref", "Source", "source")
 
@@ -58,6 +64,65 @@ def broken_table(lost: pd.DataFrame) -> HtmlTable:
         Show("late_days", "Late so far", "days", reason="outcome"),
     ]
     return html_table(lost, columns=columns, caption="Promises not met by their day")
+
+
+def beside_table(beside: pd.DataFrame) -> HtmlTable:
+    """Write each present promise beside what became of earlier ones; see ``metrics.track_record.beside``."""
+    rows = beside.assign(
+        promise=[_promise(row) for row in beside.to_dict("records")],
+        expected=[_expected(row) for row in beside.to_dict("records")],
+        what=beside["item"].where(beside["kind"].isin(["milestone", "back to a better rating"]), beside["kind"]),
+        **{whose: [_record(row, whose=whose) for row in beside.to_dict("records")] for whose in WHOSE},
+    )
+    columns = [
+        Show("name", "Project"),
+        Show("what", "Promise"),
+        Show("promise", "Promised now"),
+        Show("own", "This project's earlier ones"),
+        Show("by_forecaster", "Its forecaster's"),
+        Show("by_portfolio", "The portfolio's"),
+        Show("expected", "If it goes as they went"),
+        Show("forecaster", "Forecaster"),
+        SOURCE,
+    ]
+    return html_table(rows, columns=columns, caption="Present promises, and what became of earlier ones of their kind")
+
+
+WHOSE = {"own": "own", "by_forecaster": "forecaster", "by_portfolio": "portfolio"}
+
+
+def _record(row: Mapping[Any, Any], *, whose: str) -> str:
+    """Write ``3 of 12 kept, median 45 days late``; fewer than five are too few to say."""
+    n = int(row[f"{WHOSE[whose]}_n"])
+    if n < ENOUGH:
+        return f"too few (n = {n})"
+    return f"{int(row[f'{WHOSE[whose]}_kept'])} of {n} kept{_missed(row[f'{WHOSE[whose]}_median'], unit=row['unit'])}"
+
+
+def _missed(median: float, *, unit: str) -> str:
+    if pd.isna(median) or not unit:
+        return ""
+    if unit == "share":
+        return f", median {share(median, signed=True, decimals=1)}"
+    late = "late" if median > 0 else "early"
+    return f", median {counted(abs(round(median)), noun='day')} {late}" if round(median) else ", median on the day"
+
+
+def _promise(row: Mapping[Any, Any]) -> str:
+    return day(row["promised_on"]) if pd.notna(row["promised_on"]) else _amount(row["promised_amount"], row=row)
+
+
+def _expected(row: Mapping[Any, Any]) -> str:
+    if not row["expected_by"]:
+        return "too few to say"
+    whose = {"own": "its own", "forecaster": "forecaster", "portfolio": "portfolio"}[row["expected_by"]]
+    if pd.notna(row["expected_on"]):
+        return f"{day(row['expected_on'])} ({whose})"
+    return f"{_amount(row['expected_amount'], row=row)} ({whose})" if pd.notna(row["expected_amount"]) else "–"
+
+
+def _amount(value: float, *, row: Mapping[Any, Any]) -> str:
+    return money(value, currency=str(row["currency"]))
 
 
 def variance_table(variance: pd.DataFrame) -> HtmlTable:
