@@ -10,6 +10,7 @@ import pytest
 from histories import history
 
 from pmo_lib.contracts.findings import Finding, findings_table
+from pmo_lib.contracts.tables import TABLES
 from pmo_lib.metrics import claims, quality, submission
 from pmo_lib.metrics.movement import Between
 from pmo_lib.parameters.models import Organisation, Thresholds
@@ -52,8 +53,8 @@ WORDS = "We <b>say</b> so: delivery confidence is red. The end date is <i>unchan
 TOLD = {
     "projects": history("projects", [{"project_id": "A", "period": NOW, "name": "<b>Bridge</b>"}]),
     "status": history("status", [{"project_id": "A", "period": NOW, "rating": "green", "narrative": WORDS}]),
-    **{name: history(name, [{"period": NOW, "project_id": "A"}]).iloc[:0] for name in ("narratives", "states")},
-    "finance": history("milestones", [{"period": NOW}]).iloc[:0],
+    **{name: history(name, [{"period": NOW}]).iloc[:0] for name in ("narratives", "states")},
+    "finance": pd.DataFrame(columns=["return_month", *TABLES["finance"].names]),
 }
 CLAIMS = claims.claims(TOLD, settings=Organisation(id="o", name="O"), between=Between("ROADS", NOW, THEN))
 

@@ -115,7 +115,7 @@ def metrics(
     )
     wanted = coverage.registers_wanted(signs, register=register)
     book = table("reserves", [
-        {"portfolio_id": "HWY", "project_id": "P1", "entry_id": f"E{n}", "kind": "contingency", "amount": 50_000 / n,
+        {"portfolio_id": "HWY", "project_id": "P1", "entry_id": f"E{n}", "kind": "contingency", "amount": 1e6 / 10**n,
          "movement": way, "currency": "GBP", "booked_on": "2026-06-30"}
         for n, way in enumerate(("approved", "drawn"), 1)
     ])  # fmt: skip

@@ -365,7 +365,7 @@ def made_return() -> dict[str, pd.DataFrame]:
     found = {}
     for name in claims.NEEDED:
         rows = tables.get(name, pd.DataFrame(columns=TABLES[name].names))
-        money = [column.name for column in TABLES[name].of_kind("money")]
+        money = [column.name for column in TABLES[name].columns if column.kind == "money"]
         rows = rows.astype(dict.fromkeys(money, "float64"))
         found[name] = rows.assign(**{"return_month" if name == "finance" else "period": "2026-09"})
     return found

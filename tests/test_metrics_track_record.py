@@ -49,7 +49,7 @@ def finishes(key: str, *days: str, actual: str | None = None, manager: str = "An
     ("days", "actual", "expected"),
     [
         (("2025-01-31", "2025-01-31", "2025-01-31"), "2025-01-31", [("met on time", True, 0)]),
-        (("2025-01-01", "2025-01-31", "2025-01-31"), "2025-01-31", [("met late", False, 30), ("met on time", True, 0)]),
+        (("2025-06-01", "2025-07-01", "2025-07-01"), "2025-07-01", [("met late", False, 30), ("met on time", True, 0)]),
         (("2025-01-01", "2025-01-01", "2026-01-01"), None, [("moved later", False, 365)]),
         (("2025-01-01", "2025-01-01", "2025-01-01"), None, [("passed, still open", False, 454)]),
         (("2027-01-01", "2027-01-01", "2025-03-01"), "2025-03-01", []),
@@ -88,12 +88,12 @@ def test_a_cost_is_judged_when_its_project_is_finished() -> None:
 def test_present_promises_stand_beside_their_records() -> None:
     """By hand: five milestones 10 days late by one manager; the next promise of another follows the portfolio."""
     points = [
-        {"project_id": "A", "milestone_id": f"M{n}", "name": f"M{n}", "period": period, "forecast_on": "2025-01-01"}
-        | ({"actual_on": "2025-01-11"} if period == NOW else {})
+        {"project_id": "A", "milestone_id": f"M{n}", "name": f"M{n}", "period": period, "forecast_on": "2025-06-01"}
+        | ({"actual_on": "2025-06-11"} if period == NOW else {})
         for n in range(ENOUGH) for period in (THEN, NOW)
     ]  # fmt: skip
     points += [
-        {"project_id": key, "milestone_id": "N", "name": "Next", "period": NOW, "forecast_on": "2025-06-01"}
+        {"project_id": key, "milestone_id": "N", "name": "Next", "period": NOW, "forecast_on": "2026-06-01"}
         for key in ("A", "B")
     ]
     far = ("2030-01-01",) * 3
@@ -102,7 +102,7 @@ def test_present_promises_stand_beside_their_records() -> None:
     assert table["own_n"].tolist() == [5, 0]
     assert table["portfolio_kept"].tolist() == [0, 0]
     assert table["expected_by"].tolist() == ["own", "portfolio"]
-    assert set(table["expected_on"]) == {pd.Timestamp("2025-06-11")}
+    assert set(table["expected_on"]) == {pd.Timestamp("2026-06-11")}
     ends = made.beside[made.beside["kind"].eq(FINISH)]
     assert ends["expected_by"].tolist() == ["", ""]
     assert ends["expected_on"].isna().all()
@@ -110,7 +110,7 @@ def test_present_promises_stand_beside_their_records() -> None:
 
 def test_a_better_rating_is_promised_in_words_and_judged_by_the_same_rater() -> None:
     """Back to green by a day that has come is kept, for here the same rater gave green then."""
-    texts = {("A", THEN): {"narrative": "We will be back to green by December 2024."}}
+    texts = {("A", THEN): {"narrative": "We will be back to green by December 2025."}}
     past = record(finishes("A", *("2030-01-01",) * 3), texts=texts).past
     assert past[["kind", "item", "outcome", "kept"]].to_numpy().tolist() == [[GREEN, "green (SRO)", "green", True]]
     assert list(better_by("An action plan. It aims to return to amber in June 2025, not before.")) == [

@@ -55,7 +55,7 @@ def open_issues(issues: pd.DataFrame, *, actions: pd.DataFrame, risks: pd.DataFr
         escalation_level=rows["escalation_level"].fillna(NOT_STATED),
         age_days=(rows["status_date"] - rows["raised_on"]).dt.days.astype("Int64"),
         overdue_days=(rows["status_date"] - rows["due_on"]).dt.days.astype("Int64"),
-        risk_title=rows["risk_id"].map(titles),
+        risk_title=rows["risk_id"].map(titles).astype("str"),
         actions_open=counts.astype("Int64").mask(pd.Series(actions.empty, index=rows.index)),
         rule=f"a blocker has severity {rules.blocker_severity} or more",
     )

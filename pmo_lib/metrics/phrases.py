@@ -205,8 +205,8 @@ def _span(numbers: list[str], *, month: int | None, iso: bool) -> tuple[date, da
         year, middle, day = numbers if iso else reversed(numbers)
         return _one_day(year, month=int(middle), day=int(day))
     if len(numbers) == 1:
-        year = year_of(numbers[0])
-        return _month_days(year, month=month, length=1) if year in PLAUSIBLE else None
+        whole = year_of(numbers[0])
+        return _month_days(whole, month=month, length=1) if whole in PLAUSIBLE else None
     return _one_day(numbers[1], month=month, day=int(numbers[0]))
 
 

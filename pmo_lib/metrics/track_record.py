@@ -79,8 +79,8 @@ class Record:
     @cached_property
     def due(self) -> pd.DataFrame:
         """Promises for the time between two reports; see :func:`pmo_lib.metrics.schedule.promises`."""
-        dates = {"milestones": self.milestones, "status": self.status, "column": self.column}
-        return promises(self.projects, between=self.between, **dates)
+        points, column = self.milestones, self.column
+        return promises(self.projects, milestones=points, status=self.status, column=column, between=self.between)
 
     @property
     def kept(self) -> pd.DataFrame:
@@ -111,6 +111,11 @@ class Record:
     def beside(self) -> pd.DataFrame:
         """The promises of now, each beside the record of the past; see :func:`beside`."""
         return beside(self)
+
+    @cached_property
+    def today(self) -> pd.Timestamp:
+        """The status date of the report."""
+        return pd.Timestamp(status_dates(self.status).get(self.between.period, pd.NaT))
 
     @property
     def cost_column(self) -> str:
@@ -213,8 +218,7 @@ def beside(made: Record) -> pd.DataFrame:
 
 def _dates(table: pd.DataFrame, *, kind: str, made: Record) -> pd.DataFrame:
     """Return the dates of one kind that were promised for a day that has come."""
-    days = status_dates(made.status)
-    today = days.get(made.between.period)
+    days, today = status_dates(made.status), made.today
     opened = table[
         table["portfolio_id"].eq(made.between.portfolio_id)
         & table["period"].lt(made.between.period)
@@ -257,8 +261,7 @@ def _costs(made: Record) -> pd.DataFrame:
 
 def _greens(made: Record) -> pd.DataFrame:
     """Return the better ratings that were promised for a day that has come, and whether they were given."""
-    days, between = status_dates(made.status), made.between
-    today = days.get(between.period)
+    between, today = made.between, made.today
     rows = made.status[made.status["portfolio_id"].eq(between.portfolio_id) & made.status["period"].lt(between.period)]
     given = [
         (row, item, day) for row in _telling(rows) for item, day in better_by(str(row["narrative"])) if day <= today
@@ -307,7 +310,7 @@ def _present(made: Record) -> pd.DataFrame:
     """Return the promises of the running projects now."""
     now = made.between.now(made.projects)
     running = now[~now["delivery_status"].isin(ENDED) & now["finish_actual_on"].isna()]
-    today = status_dates(made.status).get(made.between.period)
+    today = made.today
     points = made.between.now(made.milestones)
     points = points[points["actual_on"].isna() & (points["forecast_on"] > today)].sort_values(
         "forecast_on", kind="stable"
