@@ -305,7 +305,7 @@ def _stays(clause: _Clause, *, piece: Piece) -> None:
     if piece.kind == "stay":
         clause.bound = "stay"
         return
-    clause.found.append(_at(clause, told))
+    clause.found.append(_at(clause, told=told))
     clause.bound, clause.over = "", True
 
 
@@ -394,11 +394,11 @@ def _statement(base: Statement, *, value: Piece, clause: _Clause, end: int) -> S
         bound = MOST
     words = clause.sentence[value.start : value.end]
     return _at(
-        clause, replace(base, said=words, low=low, high=high, step=step, bound=bound, end=end, about=clause.slot)
+        clause, told=replace(base, said=words, low=low, high=high, step=step, bound=bound, end=end, about=clause.slot)
     )
 
 
-def _at(clause: _Clause, told: Statement) -> Statement:
+def _at(clause: _Clause, *, told: Statement) -> Statement:
     """Return a statement with the days that it speaks of and is compared with, where the words name any."""
     since = quarter(clause.against.text, start_month=clause.start_month) if clause.against else None
     if told.about == BEFORE:
