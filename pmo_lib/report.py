@@ -177,6 +177,17 @@ class Book:
         """Return several contract tables over all periods by name, see :meth:`history`."""
         return {name: self.history(name) for name in names}
 
+    @property
+    def terms(self) -> dict[str, Any]:
+        """On what terms a report judges: settings, what it is compared with, what intake found, whether it is fresh."""
+        return {
+            "settings": self.settings,
+            "between": self.since_last_report(),
+            "year_ago": self.year_ago_period,
+            "findings": self.findings,
+            "fresh": self.fresh,
+        }
+
     def _stored(self, name: str) -> Iterator[tuple[str, Rows]]:
         """Yield the stored rows of each period, oldest first, each with those of projects that moved."""
         moves = sorted(self._moved.items()) if self.portfolio and "project_id" in TABLES[name].names else []
