@@ -7,5 +7,6 @@ Inside, by order of use: ``movement`` (two periods, like for like), ``money``, `
 ``progress``, ``critical_path``, ``dependencies`` < ``chance``, ``cohorts``, ``ledger``, ``facts``, ``health``,
 ``coverage``, ``risk_summary``, ``backtest``, ``pert``, ``schedule_quality`` < ``reference_classes``, ``accounts``,
 ``hierarchy``, ``plans``, ``structure``, ``portfolio`` < ``accuracy`` < ``outlook``, ``cost``, ``standing``,
-``headline`` < ``earned`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``.
+``headline`` < ``earned`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``, ``explained`` <
+``named_health``, ``named_risk``, ``named_finance`` < ``named_costs`` (every published figure, with its own rows).
 """
