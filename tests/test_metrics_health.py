@@ -90,6 +90,9 @@ PROJECTS = [
 ]
 
 
+PAST = pd.DataFrame({"kept": pd.array([True, False, None], dtype="boolean")})
+
+
 def told(between: Between = LAST) -> dict[str, Any]:
     """Return what changes and headline are made of."""
     tables = {
@@ -109,10 +112,12 @@ def _first(tables: dict[str, Any], name: str) -> dict[str, Any]:
 def test_changes_are_counted_and_named() -> None:
     """Each kind of change has its count, what it is out of, and the names that moved most."""
     given = told()
-    found = health.changes(given.pop("rated"), **given).set_index("change")
+    found = health.changes(given.pop("rated"), past=PAST, **given).set_index("change")
     assert found["projects"].to_dict() == {
         "worse": 1, "better": 1, "later": 1, "earlier": 1, "joined": 1, "left": 1, "moved in": 1, "moved out": 0,
+        "kept": 1,
     }  # fmt: skip
+    assert found.loc["kept", "out_of"] == 2
     assert found.loc["worse", ["out_of", "named"]].tolist() == [3, "A (SRO: green to red)"]
     assert found.loc["later", ["out_of", "named"]].tolist() == [2, "A (30 days)"]
     assert found.loc["earlier", "named"] == "B (1 day)"
@@ -122,7 +127,7 @@ def test_changes_are_counted_and_named() -> None:
 def test_no_change_is_said_without_an_earlier_report() -> None:
     """The first report has no changes."""
     given = told(FIRST)
-    assert health.changes(given.pop("rated"), **given).empty
+    assert health.changes(given.pop("rated"), past=PAST, **given).empty
 
 
 def figures(between: Between = LAST, *, decisions: list[dict[str, Any]] | None = None) -> pd.DataFrame:
