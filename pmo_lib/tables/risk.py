@@ -74,6 +74,22 @@ def spoken_table(spoken: pd.DataFrame) -> HtmlTable:
 
 
 def cover_table(cover: pd.DataFrame) -> HtmlTable:
+    """Write exposure beside the contingency that is left, by project; see ``metrics.exposure.exposure_cover``."""
+    columns = [
+        Show("name", "Project"),
+        Show("risks_open", "Open risks", "number"),
+        Show("risks_unquantified", "Without money", "number"),
+        Show("expected_money", "Net exposure", "money_signed", reason="money_reason"),
+        Show("contingency_left", "Contingency left", "money", reason="contingency_reason"),
+        Show("uncovered", "Not covered (+)", "money_signed", reason="ratio_reason"),
+        Show("exposure_ratio", "Exposure ÷ contingency", "ratio", reason="ratio_reason"),
+        Show("basis", "Contingency from"),
+        SOURCE,
+    ]
+    return html_table(cover, columns=columns, caption="Net exposure and contingency left, the least covered first")
+
+
+def drawdown_table(cover: pd.DataFrame) -> HtmlTable:
     """Write exposure beside contingency used and left, by project; see ``metrics.drawdown.drawdown``."""
     columns = [
         Show("name", "Project"),
