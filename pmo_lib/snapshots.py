@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pmo_lib.contracts.columns import Column, Table
     from pmo_lib.contracts.returned import Checked
 
-CONTRACT_VERSION = "2"  # 2: calendars; remaining_days of a task, task_id of a risk
+CONTRACT_VERSION = "2"  # 2: calendars; remaining_days of a task; task_id and velocity_days of a risk
 ROWS_PER_GROUP = 2_000
 Rows: TypeAlias = pa.Table  # rows as they are stored
 MASKED = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}

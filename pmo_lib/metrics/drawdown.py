@@ -72,12 +72,8 @@ def drawdown(
     rows["adequacy_reason"] = unknown.where(left.isna(), no_exposure)
     rows["p80_reason"] = unknown.where(left.isna(), NOT_SIMULATED)
     threats = register[register["open"] & register["kind"].eq("threat")] if len(register) else register
-    chances = {place: _chance(here["probability"]) for place, here in threats.groupby("project_id", dropna=False)}
-    rows["chance_of_any"] = [
-        chances.get(place) if pd.notna(place) else next((chances[key] for key in chances if pd.isna(key)), None)
-        for place in rows["project_id"]
-    ]
-    rows["chance_of_any"] = rows["chance_of_any"].astype("float64")
+    chances = {place: _chance(here["probability"]) for place, here in threats.groupby(threats["project_id"].fillna(""))}
+    rows["chance_of_any"] = rows["project_id"].fillna("").map(chances).astype("float64")
     return rows.assign(chance_reason="no open threat, or one without probability")
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics.cohorts import ENOUGH, percentile
+from pmo_lib.metrics.schedule import days_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +122,10 @@ def estimates(projects_history: pd.DataFrame, *, earned_value: pd.DataFrame, por
             told["whole_life_cost_baseline"].fillna(told["whole_life_cost_forecast"]).where(same),
             cost.fillna(last["whole_life_cost_forecast"]),
         ),
-        DURATION: (_days(told["finish_baseline_on"], since=told["start_baseline_on"]), _days(end, since=begun)),
+        DURATION: (
+            days_between(told["start_baseline_on"], later=told["finish_baseline_on"]),
+            days_between(begun, later=end),
+        ),
     }
     here = finished | last["period"].eq(ordered["period"].max())
     parts = [
@@ -129,10 +133,6 @@ def estimates(projects_history: pd.DataFrame, *, earned_value: pd.DataFrame, por
     ]
     table = pd.concat(parts, ignore_index=True)
     return table.sort_values(["project_id", "measure"], kind="stable", ignore_index=True)
-
-
-def _days(days: pd.Series, *, since: pd.Series) -> pd.Series:
-    return (pd.to_datetime(days) - pd.to_datetime(since)).dt.days.astype("float64")
 
 
 def _grown(last: pd.DataFrame, *, measure: str, estimate: pd.Series, outcome: pd.Series) -> pd.DataFrame:

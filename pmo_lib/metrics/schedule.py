@@ -246,23 +246,25 @@ def _judged(
     ]
     if then.empty:
         return then
-    seen = between.here(table).drop_duplicates("key")[["key", "date_on", "actual_on", "delivery"]]
     due = then[["key", "project_id", "item", "date_on"]].rename(columns={"date_on": "promised_on"})
+    table = judged(due, dates=table, between=between, today=days[1])
+    return table.assign(period=between.period, since=between.since, kind=kind)
+
+
+def judged(due: pd.DataFrame, *, dates: pd.DataFrame, between: Between, today: pd.Timestamp) -> pd.DataFrame:
+    """Say what became of promises by a day: with ``outcome``, the date ``now_on``, and ``late_days`` so far.
+
+    ``due`` holds ``key`` and ``promised_on``, ``dates`` is in the form of :func:`dated_promises`.
+    """
+    seen = between.here(dates).drop_duplicates("key")[["key", "date_on", "actual_on", "delivery"]]
     due = due.merge(seen, how="left", on="key", indicator="seen")
-    outcome = outcomes(due, today=days[1])
+    outcome = _outcomes(due, today=today)
     now_on = due["actual_on"].fillna(due["date_on"])
-    counted_to = now_on.mask(outcome == PASSED, days[1])
-    return due.assign(
-        period=between.period,
-        since=between.since,
-        kind=kind,
-        outcome=outcome,
-        now_on=now_on,
-        late_days=days_between(due["promised_on"], later=counted_to),
-    )
+    late_days = days_between(due["promised_on"], later=now_on.mask(outcome == PASSED, today))
+    return due.assign(outcome=outcome, now_on=now_on, late_days=late_days)
 
 
-def outcomes(due: pd.DataFrame, *, today: pd.Timestamp) -> pd.Series:
+def _outcomes(due: pd.DataFrame, *, today: pd.Timestamp) -> pd.Series:
     """Say what became of promised dates by a day, one of :data:`OUTCOMES` each.
 
     ``due`` holds ``promised_on``, and of the present report ``date_on, actual_on, delivery`` and ``seen`` (of a merge).

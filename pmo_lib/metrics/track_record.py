@@ -27,10 +27,9 @@ from pmo_lib.metrics.schedule import (
     PASSED,
     broken,
     dated_promises,
-    days_between,
     finish_column,
+    judged,
     kept,
-    outcomes,
     promises,
 )
 
@@ -229,13 +228,9 @@ def _dates(table: pd.DataFrame, *, kind: str, made: Record) -> pd.DataFrame:
     due = opened[ahead & (opened["date_on"] <= today)].sort_values(["key", "period"], kind="stable")
     due = due.drop_duplicates(["key", "date_on"]).rename(columns={"date_on": "promised_on"})
     due = due[["key", "period", "project_id", "item", "promised_on"]]
-    seen = made.between.here(table).drop_duplicates("key")[["key", "date_on", "actual_on", "delivery"]]
-    due = due.merge(seen, how="left", on="key", indicator="seen")
-    outcome = outcomes(due, today=today)
-    now_on = due["actual_on"].fillna(due["date_on"]).mask(outcome.eq(PASSED), today)
-    known = outcome.map(KNOWN)
-    miss = days_between(due["promised_on"], later=now_on).astype("float64").where(known.notna())
-    return due.assign(kind=kind, outcome=outcome, kept=known, miss=miss)
+    told = judged(due, dates=table, between=made.between, today=today)
+    known = told["outcome"].map(KNOWN)
+    return told.assign(kind=kind, kept=known, miss=told["late_days"].astype("float64").where(known.notna()))
 
 
 def _costs(made: Record) -> pd.DataFrame:
