@@ -1,4 +1,4 @@
-"""The ``pmo`` command: template, check, ingest, run, demo.
+"""The ``pmo`` command: template, check, ingest, run, demo, trace.
 
 Exit codes: 0 all published, 1 some reports failed, 2 usage or parameters, 3 data contract refused.
 The rooms are imported inside the commands, so that ``pmo --help`` answers at once.
@@ -176,6 +176,22 @@ def demo(**wanted: int) -> None:
     click.echo(f"{len(done) - failed} of {len(done)} reports of {period} published. Open {_outputs() / 'index.html'}")
     if failed:
         sys.exit(1)
+
+
+@commands.command()
+@ORG
+@click.option("--period", required=True, help="YYYY-MM of the report.")
+@click.option("--portfolio", default="", help="Portfolio that published the figure.")
+@click.option("--figure", required=True, help="Name of the figure, such as cpi.")
+@click.option("--report", default="", help="Only this report, where several publish a figure of that name.")
+def trace(*, org: str, period: str, portfolio: str, figure: str, report: str) -> None:
+    """Print how a published figure is made: definition, formula with the numbers, and every row behind it."""
+    from pmo_lib.audit import Place, lines, trace as traced
+    from pmo_lib.parameters.load import find_root
+
+    place = Place(find_root(), _outputs(), org, period, portfolio)
+    for found in traced(place, figure=figure, report=report):
+        click.echo("\n".join(lines(found)))
 
 
 def main() -> None:

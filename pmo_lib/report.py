@@ -21,14 +21,19 @@ from markupsafe import Markup
 
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import ParameterError, ReportError
+from pmo_lib.metrics.explained import About, Explanation, explained
 from pmo_lib.metrics.movement import Between, since_last_report
+from pmo_lib.metrics.named_costs import Finance
+from pmo_lib.metrics.named_health import Health
+from pmo_lib.metrics.named_risk import Risks
 from pmo_lib.metrics.quality import accounts, findings as listed
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
 from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
 from pmo_lib.sentences.quality import standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
-from pmo_lib.theme import counted, day, money, month, number, share
+from pmo_lib.tables.explained import explanation_html, figures_html
+from pmo_lib.theme import NOT_COMPUTABLE, counted, day, money, month, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,6 +48,8 @@ PUBLISHED = "application/vnd.pmo.published+json"
 PLOTLY = "application/vnd.plotly.v1+json"
 SETTING = re.compile(r"\{(?P<name>[a-z_.]+)(?P<share>:share)?\}")
 MOST_TOLD = 8
+# What the figures of a report are about; every figure that it publishes is named there.
+ABOUT: dict[str, type[About]] = {"health_check": Health, "financial_outlook": Finance, "risk_register": Risks}
 CHART_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "", "responsive": True}
 
 
@@ -97,6 +104,7 @@ class Book:
     figures_made: int = 0
     sections: list[str] = field(default_factory=list)
     opened: dict[str, pd.DataFrame] = field(default_factory=dict)
+    told: dict[str, Explanation] = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -176,6 +184,17 @@ class Book:
     def over_time(self, *names: str) -> dict[str, pd.DataFrame]:
         """Return several contract tables over all periods by name, see :meth:`history`."""
         return {name: self.history(name) for name in names}
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """On what terms a report judges: settings, what it is compared with, what intake found, whether it is fresh."""
+        return {
+            "settings": self.settings,
+            "between": self.since_last_report(),
+            "year_ago": self.year_ago_period,
+            "findings": self.findings,
+            "fresh": self.fresh,
+        }
 
     def _stored(self, name: str) -> Iterator[tuple[str, Rows]]:
         """Yield the stored rows of each period, oldest first, each with those of projects that moved."""
@@ -331,10 +350,33 @@ class Book:
             failures=read_failures(self.folder / self.period),
         )
 
+    @cached_property
+    def about(self) -> About | None:
+        """What the named figures of this report are about; None for a report without any."""
+        kind = ABOUT.get(self.report.name)
+        return None if kind is None else kind(self.history, self.since_last_report(), self.settings, self.status_date)
+
+    def explanations(self, figures: pd.DataFrame) -> dict[str, Explanation]:
+        """Return the explanation of each figure (name, value, unit, reason; optional label) that has a definition.
+
+        Raises
+        ------
+        ReportError
+            If the rows of a figure do not give its value: it is refused, on the page and in what is published.
+        """
+        about = self.about
+        for row in figures.to_dict("records") if about else ():
+            found = None if about is None or row["name"] in self.told else explained(row, about=about)
+            self.told |= {} if found is None else {found.name: found}
+        return {name: self.told[name] for name in figures["name"] if name in self.told}
+
     def kpis(self, figures: pd.DataFrame) -> None:
-        """Show figures (name, value, unit, reason; optional label, movement) as tiles."""
+        """Show figures (name, value, unit, reason; optional label, movement) as tiles, each with how it is made."""
         note = "" if self.fresh else f"last known, {day(self.status_date)}"
-        tiles = Markup("\n").join(_tile(row, note=note) for row in figures.to_dict("records"))
+        told = self.explanations(figures)
+        tiles = Markup("\n").join(
+            _tile(row, note=note, told=told.get(row["name"])) for row in figures.to_dict("records")
+        )
         _html(Markup('<div class="kpis">{}</div>').format(tiles))
 
     def show(
@@ -394,11 +436,13 @@ class Book:
             raise ReportError(
                 f"exhibits not shown: {', '.join(forgotten)}", fix="show each, even if it is missing", stage="notebook"
             )
-        glue(self.identity, figures=figures, tables=tables)
+        told = self.explanations(figures)
+        glue(self.identity, figures=figures, tables=tables, explained={name: told[name].document for name in told})
         note = {"figures_made": self.figures_made, "exhibits": self.shown, "sections": self.sections}
         _html(Markup('<p class="published">{}</p>').format(
             f"Published {counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')} to the roll-up."
-        ), extra={PUBLISHED: note})  # fmt: skip
+        ) + figures_html(
+            [(one, _written(one.value, unit=one.unit)) for one in told.values()]), extra={PUBLISHED: note})  # fmt: skip
 
     @property
     def identity(self) -> dict[str, str]:
@@ -501,16 +545,20 @@ def _submitted(book: Book) -> list[str]:
     return [words[how].format(day(when)) for how, when in told if how in words]
 
 
-def _tile(row: Mapping[Any, Any], *, note: str) -> Markup:
-    value, unit = row["value"], str(row.get("unit") or "")
+def _tile(row: Mapping[Any, Any], *, note: str, told: Explanation | None) -> Markup:
     label = row.get("label") or str(row["name"]).replace("_", " ")
-    if pd.isna(value):
-        text, small = "n/a", str(row["reason"])
-    else:
-        text, small = _quantity(float(value), unit=unit), note or str(row.get("movement") or "")
+    small = str(row["reason"]) if pd.isna(row["value"]) else note or str(row.get("movement") or "")
     return Markup(
-        '<div class="kpi"><span class="label">{}</span><span class="value">{}</span><span class="small">{}</span></div>'
-    ).format(label, text, small)
+        '<div class="kpi"><span class="label">{}</span><span class="value">{}</span>'
+        '<span class="small">{}</span>{}</div>'
+    ).format(
+        label, _written(row["value"], unit=str(row.get("unit") or "")), small,
+        "" if told is None else explanation_html(told, label=str(label)),
+    )  # fmt: skip
+
+
+def _written(value: Any, *, unit: str) -> str:
+    return NOT_COMPUTABLE if pd.isna(value) else _quantity(float(value), unit=unit)
 
 
 def _quantity(value: float, *, unit: str) -> str:
@@ -518,6 +566,8 @@ def _quantity(value: float, *, unit: str) -> str:
         return share(value)
     if len(unit) == 3 and unit.isupper():
         return money(value, currency=unit)
+    if unit == "ratio":
+        return number(value, decimals=2)
     return f"{number(value)} {unit}".strip() if unit == "days" else number(value)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "pmo-results/1"
 STATE_FILE = "state.json"
+EXPLAINED = "explained"
 FIGURE_COLUMNS = ("name", "value", "unit", "reason")
 IDENTITY = ("organisation", "period", "as_of", "portfolio", "report", "snapshot")
 
@@ -50,8 +51,23 @@ class Results:
         return self.as_of == self.identity["period"]
 
 
-def glue(identity: Mapping[str, str], *, figures: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> None:
+def glue(
+    identity: Mapping[str, str],
+    *,
+    figures: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    explained: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
     """Store what a report publishes in its own notebook.
+
+    Parameters
+    ----------
+    identity
+        What the report is of.
+    figures, tables
+        Named figures, and tidy tables.
+    explained
+        How each figure is made, by name; see :class:`pmo_lib.metrics.explained.Explanation`.
 
     Raises
     ------
@@ -63,6 +79,11 @@ def glue(identity: Mapping[str, str], *, figures: pd.DataFrame, tables: Mapping[
     for row in figures.to_dict("records"):
         plain_row = {str(key): plain(row.get(key), where=f"figure {row['name']}") for key in FIGURE_COLUMNS}
         scrapbook.glue(f"figure:{row['name']}", plain_row, encoder="json")
+    told = {
+        name: {**each, "value": plain(each["value"], where=f"figure {name}")}
+        for name, each in (explained or {}).items()
+    }
+    scrapbook.glue(EXPLAINED, told, encoder="json")
     for name, rows in tables.items():
         scrapbook.glue(f"table:{name}", _packed(rows, name=name), encoder="json")
 
@@ -80,6 +101,7 @@ def from_notebook(notebook: Any) -> dict[str, Any]:
         "schema": SCHEMA,
         **chosen["identity"],
         "figures": [data for name, data in chosen.items() if name.startswith("figure:")],
+        EXPLAINED: chosen.get(EXPLAINED, {}),
         "tables": {name.removeprefix("table:"): data for name, data in chosen.items() if name.startswith("table:")},
     }
 

@@ -147,6 +147,16 @@ def counted(count: int, *, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def quantity(value: float | None, *, unit: str, signed: bool = False) -> str:
+    """Write a value with its unit: ``127 days``, ``11.2%``, ``severity 4``; null is :data:`NOT_COMPUTABLE`."""
+    if value is None or pd.isna(value):
+        return NOT_COMPUTABLE
+    if unit == "share":
+        return share(float(value), signed=signed, decimals=1)
+    text = number(float(value), signed=signed)
+    return f"{text} {unit}" if unit != "severity" else f"severity {text}"
+
+
 def _figure(value: float, *, decimals: int, signed: bool) -> str:
     """Round first, so that −0.04 is written 0.0 and not −0.0; nothing has no sign."""
     rounded = round(value, decimals) + 0.0

@@ -144,11 +144,12 @@ def metric(name: str) -> pd.DataFrame:
         "tests": lambda: plan.tests,
         "needs": lambda: plan.needs,
         "decisions": lambda: health.decisions_sought(DECISIONS, **now),
-        "changes": lambda: health.changes(rated, finishes=moved, past=record.past, **now),
+        "changes": lambda: health.changes(
+            {"ratings": rated, "computed ratings": rated.iloc[:0]}, finishes=moved, past=record.past, **now
+        ),
         "movers": lambda: ratings.movers(compared),
         "flows": lambda: ratings.flows(compared),
         "incomparable": lambda: ratings.incomparable(compared),
-        "side_by_side": lambda: ratings.side_by_side(rated),
         "counts": lambda: ratings.counts(STATUS, states=STATES, between=LAST),
         "kept": lambda: schedule.kept(judged),
         "broken": lambda: schedule.broken(judged),
@@ -185,7 +186,7 @@ FIGURES = {
 }
 TABLES = {
     "decisions": tables.decisions_table, "changes": tables.changes_table, "movers": tables.movers_table,
-    "flows": tables.flows_table, "incomparable": tables.incomparable_table, "side_by_side": tables.side_by_side_table,
+    "flows": tables.flows_table, "incomparable": tables.incomparable_table,
     "counts": tables.counts_table, "rules": tables.rules_table,
     "finishes": lists.finishes_table, "spread": lists.spread_table, "kept": lists.kept_table,
     "broken": lists.broken_table, "beside": lists.beside_table,
@@ -204,7 +205,6 @@ SENTENCES = {
     "movers": "Since Mar 2024 1 worse and 1 better, by the same rater on the same scale.",
     "flows": "SRO: 0 of 2 the same since Mar 2024 (0%%).",
     "incomparable": "2 ratings cannot be compared: now withheld (1), scale changed (1).",
-    "side_by_side": "Of 4 projects, by the worst rating anyone gave: 1 red, 2 amber, 1 without a published rating.",
     "counts": "In Mar 2025 IPA: 0%% green, 0%% red (n = 1); SRO: 0%% green, 50%% red (n = 2). "
     "The scale of IPA changed on the way: rows on different scales are not one trend.",
     "kept": "Milestones due by Mar 2025: 2 moved later. Finish dates of projects due by Mar 2025: 1 no date any more.",
@@ -316,14 +316,6 @@ def test_every_figure_and_table_has_its_case() -> None:
     assert {function.__name__ for function in FIGURES.values()} == shapes
     written = {name for module in (tables, lists) for name in vars(module) if name.endswith("_table")} - {"html_table"}
     assert {function.__name__ for function in TABLES.values()} == written
-
-
-def test_a_withheld_rating_is_told_in_words() -> None:
-    """A withheld rating has its reason in its cell; a rater who did not rate is named; nobody is green by default."""
-    html = tables.side_by_side_table(metric("side_by_side")).html
-    assert "withheld: &lt;i&gt;Section 43&lt;/i&gt;" in html
-    assert "not rated by SRO" in html
-    assert "green" not in re.sub(r'<td><span class="badge" [^>]*>.*?</td>', "", html)
 
 
 def test_scales_and_raters_have_rows_of_their_own() -> None:

@@ -188,15 +188,6 @@ def test_no_report_to_compare_gives_an_empty_table() -> None:
     assert [len(made(compared)) for made in (ratings.movers, ratings.flows, ratings.incomparable)] == [0, 0, 0]
 
 
-def test_raters_stand_side_by_side() -> None:
-    """One row per project; a rater who did not rate it says so, and is not null without words."""
-    rows = said(("A", NOW, "red", "SRO"), ("A", NOW, "green", "IPA"), ("B", NOW, "amber", "SRO"))
-    wide = ratings.side_by_side(rated(rows)).set_index("project_id")
-    assert wide.loc["A", ["IPA: rating", "SRO: rating"]].tolist() == ["green", "red"]
-    assert pd.isna(wide.loc["B", "IPA: rating"])
-    assert wide.loc["B", "IPA: reason"] == "not rated by IPA"
-
-
 def test_counts_by_period_rater_and_scale() -> None:
     """Shares are of the ratings by one rater on one scale in one period; what is withheld has no share."""
     rows = said(

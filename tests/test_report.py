@@ -35,7 +35,7 @@ reports:
         supplier: risk owners, sheet risks
 """
 ORGANISATION = "id: demo\nname: Demo\nthresholds: {cost_amber: 0.05, cost_red: 0.1}\n"
-FIGURES = pd.DataFrame([("projects", 2.0, "projects", None)], columns=["name", "value", "unit", "reason"])
+FIGURES = pd.DataFrame([("made_up", 2.0, "projects", None)], columns=["name", "value", "unit", "reason"])
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ Inside, by order of use: ``movement`` (two periods, like for like), ``money``, `
 ``last_known``, ``earned_schedule``, ``working_time``, ``crashing`` < ``simulation_schedule``, ``simulation_cost``,
 ``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``, ``submission``, ``disclosure``, ``quality``,
 ``bridge``, ``exposure``, ``attention``, ``progress``, ``critical_path``, ``dependencies`` < ``chance``, ``cohorts``,
-``ledger``, ``facts``, ``health``, ``coverage``, ``track_record``, ``risk_summary``, ``backtest``, ``pert``,
-``schedule_quality`` < ``reference_classes``, ``accounts``, ``hierarchy``, ``plans``, ``structure``, ``portfolio`` <
-``accuracy``, ``claims`` < ``outlook``, ``cost``, ``standing``, ``headline``, ``responses``, ``overlaps``, ``blockers``
-< ``earned``, ``risk_trend`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across`` < ``drawdown`` <
-``registers``.
+``ledger``, ``facts``, ``coverage``, ``track_record``, ``risk_summary``, ``backtest``, ``pert``, ``schedule_quality`` <
+``reference_classes``, ``accounts``, ``hierarchy``, ``plans``, ``structure``, ``portfolio`` < ``accuracy``, ``claims`` <
+``outlook``, ``cost``, ``standing``, ``headline``, ``gates``, ``responses``, ``overlaps``, ``blockers`` < ``earned``,
+``risk_trend`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``, ``measures`` < ``computed``,
+``health``, ``drawdown``, ``explained`` < ``assurance``, ``exceptions``, ``registers``, ``named_health``,
+``named_risk``, ``named_finance`` < ``judgement``, ``named_costs`` (every published figure, with its own rows).
 """

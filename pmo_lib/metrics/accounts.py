@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -27,7 +27,7 @@ NONE_RETURNED = "none returned"
 NO_EARLIER = "no outlook of this year in the report before"
 ACCOUNT_COLUMNS = [
     "programme_id", "programme", "own_of", "project_id", "name", "part", "number", "minor", "reason", "currency",
-    "cost_type", "period_kind", "basis", "budget_basis", "closed", "due", "year_end", "rates",
+    "cost_type", "period_kind", "basis", "budget_basis", "closed", "due", "year_end", "source_ref", "rates",
 ]  # fmt: skip
 OUTLOOK_COLUMNS = [
     "period", "portfolio_id", "own_of", "project_id", "name", "plan", "outlook", "plan_reason", "outlook_reason",
@@ -57,7 +57,7 @@ def outlooks(
     book = ledger(finance_history, states=states, returns=returns)
     if book.empty:
         return pd.DataFrame(columns=OUTLOOK_COLUMNS)
-    units = unit_outlooks(book, ended=_ended(projects)).rename(columns={"return_month": "period"})
+    units = unit_outlooks(book, ended=ended(projects)).rename(columns={"return_month": "period"})
     money = {name: major_units(units[name]) for name in ("plan", "outlook")}
     return units.assign(name=units["project_id"].map(names_of(projects)), **money)[OUTLOOK_COLUMNS]
 
@@ -82,7 +82,8 @@ def accounts(
     DataFrame
         :data:`ACCOUNT_COLUMNS`. ``part`` is one of :data:`SHOWN` or :data:`UNPAIRED`; ``number`` the month of the year,
         0 for a figure of the year; ``minor`` whole minor units, or null with a ``reason``: then this unit has no such
-        figure. ``rates`` says at which rates amounts in other currencies were converted.
+        figure. ``source_ref`` is the finance row of an amount, null for one of the report before. ``rates`` says at
+        which rates amounts in other currencies were converted.
 
     Raises
     ------
@@ -96,14 +97,15 @@ def accounts(
     if book.empty:
         return pd.DataFrame(columns=ACCOUNT_COLUMNS)
     one_base(book, column="currency", what=f"finance of {view.portfolio_id} in {view.year.label}")
-    units = unit_outlooks(book, ended=_ended(projects))
+    units = unit_outlooks(book, ended=ended(projects))
     before = _previous(finance_history, projects=projects, states=states, view=view)
     units = units.merge(before, how="left", on=["own_of", "project_id"], validate="one_to_one")
     named = _named(_accounts(book, units=units), projects=view.between.now(projects), programmes=programmes)
     return named.assign(rates=view.rates_used(stated))[ACCOUNT_COLUMNS]
 
 
-def _ended(projects: pd.DataFrame) -> pd.Series:
+def ended(projects: pd.DataFrame) -> pd.Series:
+    """Say whether a project is over: by ``period`` and ``project_id`` of a history of projects."""
     over = projects["delivery_status"].isin(["closed", "cancelled"]) | projects["finish_actual_on"].notna()
     return over.groupby([projects["period"], projects["project_id"]]).any()
 
@@ -138,17 +140,30 @@ def _previous(
     )
 
 
+def cost_rows(book: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a ledger that make the outlooks of its units, where they are known.
+
+    Parameters
+    ----------
+    book, units
+        Results of :func:`pmo_lib.metrics.ledger.ledger` and :func:`pmo_lib.metrics.ledger.unit_outlooks`.
+    """
+    told = units.set_index("unit")
+    annual = book["unit"].map(told["basis"]).eq("annual")
+    costing = (annual & book["part"].isin(["year_forecast", *INTERNAL])) | (~annual & book["part"].isin(MONTHLY))
+    return book[costing & _of(book, mask=told["outlook"].notna())]
+
+
 def _accounts(book: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
     """Return the entries of every part: ledger rows where the figure is known, else one row that says why not."""
     known = units.set_index("unit")[["budget", "outlook", "previous_outlook"]].notna()
-    basis = book[["unit"]].merge(units[["unit", "basis", "budget_basis"]], how="left", on="unit")
-    annual = basis["basis"].eq("annual").set_axis(book.index)
-    costing = (annual & book["part"].isin(["year_forecast", *INTERNAL])) | (~annual & book["part"].isin(MONTHLY))
-    costs = book[costing & _of(book, mask=known["outlook"])].assign(part="outlook")
-    limits = book["part"].eq(basis["budget_basis"].set_axis(book.index)) | book["part"].eq("transfers")
+    costs = cost_rows(book, units=units).assign(part="outlook")
+    basis = book["unit"].map(units.set_index("unit")["budget_basis"])
+    limits = book["part"].eq(basis) | book["part"].eq("transfers")
     budgets = book[limits & _of(book, mask=known["budget"])].assign(part="budget")
     before = units[["unit", "previous_outlook"]].rename(columns={"previous_outlook": "minor"})
-    before = before[before["minor"].notna()].assign(part="previous_outlook", number=0, cost_type="", period_kind="")
+    blank: dict[str, Any] = {"number": 0, "cost_type": "", "period_kind": "", "source_ref": None}
+    before = before[before["minor"].notna()].assign(part="previous_outlook", **blank)
     shown = book[book["part"].isin(SHOWN) & book["part"].ne("budget")]
     complete = unit_parts(shown).query("minor.notna()")[["unit", "part"]]
     paired, both = known["budget"] & known["outlook"], known["previous_outlook"] & known["outlook"]
@@ -164,7 +179,7 @@ def _accounts(book: pd.DataFrame, *, units: pd.DataFrame) -> pd.DataFrame:
         costs[_of(costs, mask=both)].assign(part="movement"),
         before[_of(before, mask=both)].pipe(_negative, part="movement"),
     ]
-    columns = ["unit", "part", "number", "minor", "cost_type", "period_kind"]
+    columns = ["unit", "part", "number", "minor", "cost_type", "period_kind", "source_ref"]
     filled = [part[columns] for part in parts if len(part)] or [before[columns]]
     entries = pd.concat(filled, ignore_index=True).assign(reason="")
     whole = pd.concat([entries, _silences(units, told=entries)], ignore_index=True)
@@ -197,7 +212,7 @@ def _silences(units: pd.DataFrame, *, told: pd.DataFrame) -> pd.DataFrame:
         "outlook": outlook, "variance": outlook.mask(units["budget"].isna(), budget), "previous_outlook": earlier,
         "movement": earlier.mask(outlook.ne(""), outlook),
     }  # fmt: skip
-    blank = units[["unit"]].assign(number=0, minor=None, cost_type="", period_kind="")
+    blank = units[["unit"]].assign(number=0, minor=None, cost_type="", period_kind="", source_ref=None)
     rows = [blank.assign(part=part, reason=why[part]) for part in SHOWN]
     whole = pd.concat(rows, ignore_index=True).astype({"minor": "Int64"})
     given = pd.MultiIndex.from_frame(told[["unit", "part"]])

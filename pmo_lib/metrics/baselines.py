@@ -13,7 +13,6 @@ import pandas as pd
 from pmo_lib.metrics.movement import joined, names_of, status_dates
 
 if TYPE_CHECKING:
-    from pmo_lib.metrics.movement import Between
     from pmo_lib.parameters.models import Thresholds
 
 AGAINST = ("original", "previous", "current")
@@ -27,15 +26,6 @@ CHANGE_COLUMNS = (
     "start_moved_days", "budget_change", "currency", "breach", "breach_reason", "flags", "source_ref",
 )  # fmt: skip
 NO_BASELINE, ONE_VERSION = "no baseline", "one version"
-
-
-def compared(
-    baselines: pd.DataFrame, *, projects: pd.DataFrame, status: pd.DataFrame, limits: Thresholds, between: Between
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return :func:`variance` of this report's projects, and :func:`rebaselines`; ``projects`` is a history."""
-    now = between.now(projects)
-    changes = rebaselines(baselines, projects=projects, status=status, limits=limits)
-    return variance(baselines, projects=now), changes
 
 
 def variance(baselines: pd.DataFrame, *, projects: pd.DataFrame) -> pd.DataFrame:

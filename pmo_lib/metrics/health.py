@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pmo_lib.metrics.measures import MEASURES
 from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, Between, membership, names_of
 from pmo_lib.metrics.ratings import BETTER, COMPARABLE, NOT_COMPARABLE, SAME, SCALES, WORSE
-from pmo_lib.theme import counted, share
+from pmo_lib.theme import counted, quantity, share
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pmo_lib.parameters.models import Organisation
 
@@ -34,8 +35,8 @@ PUBLISHED_RATING = (
 PUBLISHED_FINISH = ("project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "basis")
 PUBLISHED_DECISION = ("decision_id", "name", "ask", "amount", "currency", "due_on", "days_left", "decider")
 TOLD_FIRST = (
-    "projects", "decisions_open", "ratings_worse", "ratings_better", "finishes_later", "projects_joined",
-    "projects_left",
+    "projects", "decisions_open", "computed_red", "green_outside_red_inside", "ratings_worse", "ratings_better",
+    "finishes_later", "projects_joined", "projects_left",
 )  # fmt: skip
 FIRST_REPORT = "there is no earlier report to compare with"
 NO_RATING, NO_DATES = "nobody rated a project", "no project has a finish date in both reports"
@@ -102,14 +103,21 @@ def decisions_sought(decisions: pd.DataFrame, *, projects: pd.DataFrame, between
 
 
 def changes(
-    rated: pd.DataFrame, *, finishes: pd.DataFrame, past: pd.DataFrame, projects: pd.DataFrame, between: Between
+    rated: Mapping[str, pd.DataFrame],
+    *,
+    finishes: pd.DataFrame,
+    past: pd.DataFrame,
+    projects: pd.DataFrame,
+    between: Between,
 ) -> pd.DataFrame:
     """Count what changed since the last report, with the names that come first by rule.
 
     Parameters
     ----------
-    rated, finishes
-        Results of ``ratings.ratings`` and ``schedule.finishes`` over the same two reports.
+    rated
+        Results of ``ratings.ratings`` by topic: what raters said (ratings), what is computed (computed ratings).
+    finishes
+        Result of ``schedule.finishes`` over the same two reports.
     past
         Every promise whose day has come, of ``track_record.past_promises``.
     projects
@@ -118,24 +126,29 @@ def changes(
     Returns
     -------
     DataFrame
-        ``topic`` (ratings, finish dates, membership; promises of all reports so far), ``change, projects, out_of,
-        named, since``: one row for each kind of change, also where nobody changed; empty if there is no earlier report.
-        ``named`` has up to three names, joined by ``; ``: ratings by most steps, dates by most days, members by name.
+        ``topic`` (ratings, computed ratings, finish dates, membership; promises of all reports so far), ``change,
+        projects, out_of, named, since``: one row for each kind of change, also where nobody changed; empty if there is
+        no earlier report. ``named`` has up to three names, joined by ``; ``: ratings by most steps, dates by most
+        days, members by name.
     """
     if between.since is None:
         return pd.DataFrame(columns=list(CHANGE_COLUMNS))
     members = _members(projects, between=between)
-    alike = rated[rated["movement"].isin(COMPARABLE)]
+    alike = {topic: rows[rows["movement"].isin(COMPARABLE)] for topic, rows in rated.items()}
     dated = finishes[finishes["moved_days"].notna()]
     rows = [
-        *(_change("ratings", change=m, rows=alike[alike["movement"] == m], size="steps") for m in (WORSE, BETTER)),
+        *(
+            _change(topic, change=movement, rows=told[told["movement"] == movement], size="steps")
+            for topic, told in alike.items()
+            for movement in (WORSE, BETTER)
+        ),
         _change("finish dates", change="later", rows=dated[dated["moved_days"] > 0], size="moved_days"),
         _change("finish dates", change="earlier", rows=dated[dated["moved_days"] < 0], size="moved_days"),
         *(_change("membership", change=m, rows=members[members["movement"] == m]) for m in MEMBERSHIP),
         {"topic": "promises", "change": "kept", "projects": int(past["kept"].fillna(value=False).sum()), "named": ""},
     ]
-    out_of = {"ratings": len(alike), "finish dates": len(dated), "membership": len(members)}
-    out_of["promises"] = int(past["kept"].notna().sum())
+    out_of = {topic: len(told) for topic, told in alike.items()}
+    out_of |= {"finish dates": len(dated), "membership": len(members), "promises": int(past["kept"].notna().sum())}
     table = pd.DataFrame(rows)
     return table.assign(out_of=table["topic"].map(out_of), since=between.since)[list(CHANGE_COLUMNS)]
 
@@ -184,8 +197,13 @@ def headline(
     table = pd.DataFrame(rows, columns=["name", "value", "unit", "reason"])
     table["value"] = table["value"].astype("float64")
     table["reason"] = table["reason"].where(table["value"].isna())
-    first = table["name"].map({name: place for place, name in enumerate(TOLD_FIRST)}).fillna(len(TOLD_FIRST))
-    return table.loc[first.sort_values(kind="stable").index].reset_index(drop=True)
+    return in_order(table)
+
+
+def in_order(figures: pd.DataFrame) -> pd.DataFrame:
+    """Return named figures, the most telling first."""
+    first = figures["name"].map({name: place for place, name in enumerate(TOLD_FIRST)}).fillna(len(TOLD_FIRST))
+    return figures.loc[first.sort_values(kind="stable").index].reset_index(drop=True)
 
 
 def published(
@@ -205,12 +223,35 @@ def published(
     }
 
 
+def _rating_rules(settings: Organisation) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the limits of each measure as they are in force, and how ratings are made of them."""
+    chosen = settings.rating
+    limits, stated = settings.limits(chosen.rules), "rating.last_year over " if chosen.rules == "last year" else ""
+    for each in MEASURES:
+        amber, red = (quantity(getattr(limits, name), unit=each.unit) for name in (each.amber, each.red))
+        source = f"{stated}thresholds.{each.amber}, {each.red}"
+        yield f"{each.dimension.capitalize()}: {each.name}", f"{amber} · {red}", f"{each.formula}; above these", source
+    data = f"{share(limits.data_amber)} · {share(limits.data_red)}"
+    weakest = "weakest of completeness, freshness and reconciliation; below these; below the second not assured"
+    yield "Data", data, weakest, f"{stated}thresholds.data_amber, data_red"
+    yield (
+        "Rated against", f"{chosen.against} baseline, rules of {chosen.rules}",
+        "original: the first approved baseline, or what the first report gave as such", "rating.against, rating.rules",
+    )  # fmt: skip
+    yield (
+        "Improvement counts after", f"{chosen.hysteresis_days} days",
+        "in force is the worst rating that stood on any of these last days", "rating.hysteresis_days",
+    )  # fmt: skip
+    yield "Effect judged after", f"{chosen.effect_days} days", "figure then − figure before", "rating.effect_days"
+
+
 def rules(settings: Organisation) -> pd.DataFrame:
     """Return every threshold and formula that the health check uses: ``rule, value, formula, source``."""
     latest = settings.baseline_is_latest_approved
     limits, plan = settings.thresholds, settings.schedule
     rows = [
         *RULES,
+        *_rating_rules(settings),
         (
             "Movement of the finish",
             "approved baseline" if latest else "forecast finish",

@@ -88,14 +88,6 @@ def comparisons(
     return pd.DataFrame(columns=list(RATING_COLUMNS)).astype(_rating_dtypes())
 
 
-def compared(
-    status: pd.DataFrame, *, projects: pd.DataFrame, states: pd.DataFrame, between: Between, year_ago: str | None
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return :func:`movers`, :func:`flows` and :func:`incomparable` of the :func:`comparisons`."""
-    rows = comparisons(status, projects=projects, states=states, between=between, year_ago=year_ago)
-    return movers(rows), flows(rows), incomparable(rows)
-
-
 def movers(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the ratings that got worse or better: latest comparison first, then worse first, by most steps."""
     moved = compared[compared["movement"].isin([BETTER, WORSE])]
@@ -133,28 +125,6 @@ def flows(compared: pd.DataFrame) -> pd.DataFrame:
     ]
     columns = ["since", "assessor_role", "rating_scale", "rating_before", "rating", "steps", "projects"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def side_by_side(rated: pd.DataFrame) -> pd.DataFrame:
-    """Put the raters of a project side by side; they are shown beside each other and never compared.
-
-    Returns
-    -------
-    DataFrame
-        One row per project in the order of :func:`ratings`: ``project_id, name``, for each rater ``<rater>: rating``,
-        ``<rater>: reason`` (why it is null), ``<rater>: before`` and ``<rater>: movement``; ``source_ref``. Empty where
-        nobody gave or withheld a rating, now or before.
-    """
-    rated = rated if _by_a_rater(rated).any() else rated.iloc[:0]
-    wide = rated[["project_id", "name", "source_ref"]].drop_duplicates("project_id").reset_index(drop=True)
-    for role in sorted(rated["assessor_role"].dropna().unique()):
-        own = rated[rated["assessor_role"] == role].set_index("project_id")
-        for column in ("rating", "rating_reason", "rating_before", "movement"):
-            label = column.removeprefix("rating_")
-            wide[f"{role}: {label}"] = own[column].reindex(wide["project_id"]).to_numpy()
-        absent = ~wide["project_id"].isin(own.index)
-        wide[f"{role}: reason"] = wide[f"{role}: reason"].mask(absent, f"not rated by {role}")
-    return wide
 
 
 def counts(status: pd.DataFrame, *, states: pd.DataFrame, between: Between) -> pd.DataFrame:

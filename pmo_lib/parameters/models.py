@@ -46,11 +46,57 @@ class Thresholds(Model):
         description="A return is due within these days after the status date; what comes in later is late",
     )
     quarantine_limit: Share = Field(0.20, description="A return with a larger share of unusable rows is refused")
+    scope_amber: Share = Field(
+        0.05, description="Changes outside the baseline above this share of its budget are amber"
+    )
+    scope_red: Share = Field(0.10, description="Changes outside the baseline above this share of its budget are red")
+    change_amber_days: Days = Field(30, description="A change request undecided for more days is amber")
+    change_red_days: Days = Field(60, description="A change request undecided for more days is red")
+    benefits_amber: Share = Field(0.10, description="Benefits below those approved by more than this share are amber")
+    benefits_red: Share = Field(0.20, description="Benefits below those approved by more than this share are red")
+    exposure_amber: Share = Field(
+        0.0, description="Exposure that contingency does not cover above this share of the budget is amber"
+    )
+    exposure_red: Share = Field(
+        0.05, description="Exposure that contingency does not cover above this share of the budget is red"
+    )
+    resourcing_amber: int = Field(2, ge=0, description="An open resourcing issue of a higher severity is amber")
+    resourcing_red: int = Field(3, ge=0, description="An open resourcing issue of a higher severity is red")
+    gate_amber_days: Days = Field(0, description="A gate overdue by more days is amber")
+    gate_red_days: Days = Field(60, description="A gate overdue by more days is red")
+    artefacts_amber: Share = Field(0.10, description="Required artefacts not approved above this share are amber")
+    artefacts_red: Share = Field(0.25, description="Required artefacts not approved above this share are red")
+    data_amber: Share = Field(0.85, description="The weakest share of data quality below this is amber")
+    data_red: Share = Field(0.60, description="The weakest share of data quality below this is red: not assured")
 
     @model_validator(mode="after")
     def _red_is_beyond_amber(self) -> Thresholds:
-        if self.cost_red < self.cost_amber or self.slip_red_days < self.slip_amber_days:
+        pairs = [(name, name.replace("_amber", "_red")) for name in type(self).model_fields if "_amber" in name]
+        swapped = [red for amber, red in pairs if getattr(self, red) < getattr(self, amber) and red != "data_red"]
+        if swapped or self.data_red > self.data_amber:
             raise ValueError("red must not be reached before amber: raise the red limit or lower the amber one")
+        return self
+
+
+class RatingRules(Model):
+    """By which rules and against which baseline ratings are computed, and how long an improvement has to last."""
+
+    against: Literal["current", "original"] = Field(
+        "current", description="Baseline that forecasts are held against: the approved one, or the first one"
+    )
+    rules: Literal["today", "last year"] = Field("today", description="Limits that are used; see last_year")
+    last_year: dict[str, float] = Field(
+        default_factory=dict, description="Limits of last year under thresholds, where they were others than today's"
+    )
+    hysteresis_days: Days = Field(56, description="A computed rating gets better once that has lasted for as many days")
+    effect_days: Days = Field(90, description="What a decision or an action did is judged after as many days")
+
+    @model_validator(mode="after")
+    def _last_year_is_stated(self) -> RatingRules:
+        if unknown := sorted(self.last_year.keys() - Thresholds.model_fields.keys()):
+            raise ValueError(f"last_year: no threshold is named {', '.join(unknown)}: use the names under thresholds")
+        if self.rules == "last year" and not self.last_year:
+            raise ValueError("last year's limits are not stated: write those that were others under rating.last_year")
         return self
 
 
@@ -287,6 +333,7 @@ class Organisation(Model):
         default_factory=dict, description="Currencies beside the organisation's own; money in any other is a finding"
     )
     thresholds: Thresholds = Thresholds()
+    rating: RatingRules = RatingRules()
     risk: RiskRules = RiskRules()
     finance: FinanceRules = FinanceRules()
     earned_value: EarnedValueRules = EarnedValueRules()
@@ -294,6 +341,16 @@ class Organisation(Model):
     schedule: ScheduleRules = ScheduleRules()
     reference: ReferenceRules = ReferenceRules()
     working_calendar: WorkingCalendar = WorkingCalendar()
+
+    @model_validator(mode="after")
+    def _last_year_is_in_order(self) -> Organisation:
+        self.limits("last year")
+        return self
+
+    def limits(self, rules: Literal["today", "last year"]) -> Thresholds:
+        """Return the thresholds of today, or those of last year."""
+        other = self.rating.last_year if rules == "last year" else {}
+        return Thresholds.model_validate(self.thresholds.model_dump() | other)
 
 
 class Exhibit(Model):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.theme import counted, money, month, share
 
 if TYPE_CHECKING:
@@ -30,11 +29,12 @@ def decisions_sentence(decisions: pd.DataFrame) -> str:
 
 
 def changes_sentence(changed: pd.DataFrame) -> str:
-    """Say what changed in ratings, dates, membership, and what promises are worth; see ``metrics.health.changes``."""
+    """Say what changed: ratings, told and computed, dates, membership, and what promises are worth."""
     since = month(changed["since"].iloc[0])
     told = {(row["topic"], row["change"]): row for row in changed.to_dict("records")}
     worse, better = told["ratings", "worse"], told["ratings", "better"]
     later, earlier = told["finish dates", "later"], told["finish dates", "earlier"]
+    sunk, risen = told["computed ratings", "worse"], told["computed ratings", "better"]
     members = [told["membership", change] for change in ("joined", "left", "moved in", "moved out")]
     moves = [_told(row, what=str(row["change"])) for row in members if row["projects"]]
     rated, dated = (
@@ -44,6 +44,11 @@ def changes_sentence(changed: pd.DataFrame) -> str:
     dates = f"Of {dated} {_told(later, what='moved later')} and {_told(earlier, what='earlier')}."
     said = (
         f"Since {since}, {ratings if worse['out_of'] else 'no rating can be compared'}.",
+        *(
+            [f"By the figures {_told(sunk, what='got worse')} and {_told(risen, what='better')}."]
+            if sunk["out_of"]
+            else []
+        ),
         dates if later["out_of"] else "No finish date can be compared.",
         f"Projects: {'; '.join(moves)}." if moves else "The same projects are in both reports.",
         _came_true(told["promises", "kept"]),
@@ -84,19 +89,6 @@ def incomparable_sentence(apart: pd.DataFrame) -> str:
     reasons = apart.groupby(kinds).size().sort_values(ascending=False, kind="stable")
     listed = ", ".join(f"{reason} ({count})" for reason, count in reasons.items())
     return f"{counted(len(apart), noun='rating')} cannot be compared: {listed}."
-
-
-def side_by_side_sentence(wide: pd.DataFrame) -> str:
-    """Say how many projects have which worst rating, and how many none; see ``metrics.ratings.side_by_side``."""
-    raters = [name for name in wide.columns if name.endswith(": rating")]
-    rank = wide[raters].apply(lambda column: column.map({rating: place for place, rating in enumerate(RATINGS)}))
-    worst = rank.max(axis=1).value_counts()
-    said = [f"{int(worst[place])} {RATINGS[int(place)]}" for place in sorted(worst.index, reverse=True)]
-    none = int(rank.isna().all(axis=1).sum())
-    both = int((rank.notna().sum(axis=1) > 1).sum())
-    said += [f"{none} without a published rating"] if none else []
-    end = f" {counted(both, noun='project')} rated by more than one." if both else ""
-    return f"Of {counted(len(wide), noun='project')}, by the worst rating anyone gave: {', '.join(said)}.{end}"
 
 
 def counts_sentence(counts: pd.DataFrame) -> str:

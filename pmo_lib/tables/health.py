@@ -84,20 +84,6 @@ def incomparable_table(apart: pd.DataFrame) -> HtmlTable:
     return html_table(rows, columns=columns, caption="Not comparable: never counted as better or worse")
 
 
-def side_by_side_table(wide: pd.DataFrame) -> HtmlTable:
-    """Write each project's ratings, raters side by side; see ``metrics.ratings.side_by_side``."""
-    raters = [name.removesuffix(": rating") for name in wide.columns if name.endswith(": rating")]
-    columns = [Show("name", "Project")]
-    for rater in raters:
-        columns += [
-            Show(f"{rater}: rating", f"{rater} now", "rating", reason=f"{rater}: reason"),
-            Show(f"{rater}: before", f"{rater} before", "rating", reason=f"{rater}: unrated"),
-            Show(f"{rater}: movement", "Movement"),
-        ]
-    unrated = {f"{rater}: unrated": "–" for rater in raters}
-    return html_table(wide.assign(**unrated), columns=[*columns, SOURCE], caption="Reported ratings, worst first")
-
-
 def counts_table(counts: pd.DataFrame) -> HtmlTable:
     """Write counts and shares of ratings; see ``metrics.ratings.counts``."""
     columns = [

@@ -139,13 +139,17 @@ def _told_in_words(told: dict[Show, str]) -> Markup:
 
 
 def badge(rating: Any) -> Markup:
-    """Return a rating as letter, shape and word on its colour; null is an empty outline with words."""
+    """Return a rating as letter, shape and word on its colour; null is an empty outline with words.
+
+    What stands after a comma, such as ``red, not assured``, is said in words and by hatching.
+    """
     if rating is None or pd.isna(rating):
         return Markup('<span class="badge none">not rated</span>')
-    look = rating_look(rating)
+    colour, _, doubt = str(rating).partition(", ")
+    look = rating_look(colour)
     return Markup(
-        '<span class="badge" style="background:{};color:{}"><span aria-hidden="true">{}</span> {}</span>'
-    ).format(look.colour, look.text, look.shape, str(rating))
+        '<span class="badge{}" style="background-color:{};color:{}"><span aria-hidden="true">{}</span> {}</span>'
+    ).format(" hatched" if doubt else "", look.colour, look.text, look.shape, str(rating))
 
 
 def _heading(column: Show, *, unit: str) -> Markup:

@@ -1,0 +1,159 @@
+"""What an auditor asks of what is published: a figure, traced down to file, sheet and row, and made again from them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pmo_lib.errors import PmoError, ReportError, StoreError
+from pmo_lib.metrics.explained import picked, plain, references
+from pmo_lib.parameters.load import load_reports, settings_for
+from pmo_lib.report import Book
+from pmo_lib.results import EXPLAINED
+from pmo_lib.snapshots import Archive, open_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from pmo_lib.metrics.explained import Measured
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where reports are published, and by which parameters they were made."""
+
+    root: Path
+    outputs: Path
+    organisation: str
+    period: str
+    portfolio: str
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the portfolio's pages and results of the period (of the period itself, for the organisation)."""
+        return self.outputs.joinpath(self.organisation, self.period, self.portfolio)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A published figure with its explanation, the report that it is of, and what its rows alone give now."""
+
+    report: str
+    snapshot: str
+    figure: Mapping[str, Any]
+    again: Measured | None
+    why_not: str = ""
+
+
+def trace(place: Place, *, figure: str, report: str = "") -> list[Traced]:
+    """Return a published figure with its explanation, from every report that publishes it.
+
+    Parameters
+    ----------
+    figure, report
+        Name of the figure; of one report only, if it is named.
+
+    Raises
+    ------
+    StoreError
+        If nothing is published there.
+    ReportError
+        If no report publishes a figure of that name, or it has no explanation.
+    """
+    documents = list(_documents(place, report=report))
+    if not documents:
+        what = f"report {report} of {place.portfolio}" if report else f"report of {place.portfolio or 'all'}"
+        raise StoreError(
+            f"no {what} is published for {place.organisation} {place.period}",
+            fix=f"run it: pmo run --org {place.organisation} --period {place.period}",
+        )
+    found = [document for document in documents if figure in document.get(EXPLAINED, {})]
+    if not found:
+        raise _unknown(figure, documents=documents)
+    return [_traced(document, place=place, figure=figure) for document in found]
+
+
+def lines(traced: Traced) -> Iterator[str]:
+    """Yield a traced figure as lines of text: every row is named."""
+    told = traced.figure
+    value = f"not computable: {told['reason']}" if told["value"] is None else f"{plain(told['value'])} {told['unit']}"
+    yield f"{told['name']} = {value.strip()}"
+    for name in ("label", "definition", "formula", "worked", "unit", "sign", "source"):
+        yield f"  {TITLES.get(name, name):<18}{told[name] or '–'}"
+    yield f"  {'report':<18}{traced.report}, snapshot {traced.snapshot[:12]}"
+    rows = told["rows"]
+    count = sum(row["count"] for row in rows)
+    yield f"  {'rows':<18}{count}, n = {told['n']}; looked at: {', '.join(told['looked_at'])}"
+    for row in rows:
+        numbers = f", {'row' if row['count'] == 1 else 'rows'} {row['rows']}" if row["rows"] else ""
+        yield f"    {row['table']} {row['period']}: {row['place']}{numbers}"
+    yield f"  {'made again':<18}{_again(traced)}"
+
+
+TITLES = {"worked": "with the numbers", "source": "source of formula", "sign": "sign rule"}
+
+
+def _again(traced: Traced) -> str:
+    told, made = traced.figure["value"], traced.again
+    if made is None:
+        return f"no: {traced.why_not}"
+    if told is None or made.value is None:
+        return f"not computable from these rows, n = {made.n}"
+    same = abs(made.value - told) <= max(1e-9 * abs(told), 5e-6)
+    return f"from these rows alone: {plain(made.value)}, n = {made.n}; {'the same' if same else 'NOT THE SAME'}"
+
+
+def _documents(place: Place, *, report: str) -> Iterator[dict[str, Any]]:
+    for path in sorted(place.folder.glob(f"{report or '*'}.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if "figures" in document:
+            yield document
+
+
+def _unknown(figure: str, *, documents: list[dict[str, Any]]) -> ReportError:
+    names = sorted({row["name"] for document in documents for row in document["figures"]})
+    told = {name for document in documents for name in document.get(EXPLAINED, {})}
+    if figure in names:
+        return ReportError(f"the figure {figure!r} is published without an explanation", fix="run its report again")
+    near = get_close_matches(figure, sorted(told), n=3, cutoff=0.5)
+    nearest = f"; the nearest: {', '.join(near)}" if near else ""
+    return ReportError(
+        f"no published figure is named {figure!r}{nearest}", fix=f"name one of {', '.join(sorted(told))}"
+    )
+
+
+def _traced(document: Mapping[str, Any], *, place: Place, figure: str) -> Traced:
+    told = document[EXPLAINED][figure]
+    try:
+        again, why_not = remade(document, place=place, figure=figure), ""
+    except PmoError as error:
+        again, why_not = None, str(error)
+    return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not)
+
+
+def remade(document: Mapping[str, Any], *, place: Place, figure: str) -> Measured:
+    """Make a published figure again from the rows that it names and from nothing else.
+
+    Raises
+    ------
+    PmoError
+        If the snapshot or the parameters cannot be opened, or the report knows the figure no longer.
+    """
+    about = opened(document, place=place).about
+    named = None if about is None else about.named.get(figure)
+    if about is None or named is None:
+        raise ReportError(f"the report has no definition of {figure!r} any more", fix="use the version that ran it")
+    rows = picked(named, about=about, places=references(document[EXPLAINED][figure]["rows"]))
+    return named.compute(rows, given=about.given)
+
+
+def opened(document: Mapping[str, Any], *, place: Place) -> Book:
+    """Return the report that a published document is of, opened again on its snapshot, by today's parameters."""
+    portfolio, folder = str(document["portfolio"]), place.outputs / place.organisation
+    reports = load_reports(place.root)
+    settings = settings_for(place.root, org=place.organisation, portfolio=portfolio or None, overrides={})
+    snapshot = open_snapshot(Archive(folder / "archive"), period=place.period, snapshot=str(document["snapshot"]))
+    return Book(reports.named(str(document["report"])), portfolio, reports, settings, snapshot, folder)
