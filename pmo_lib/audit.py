@@ -147,7 +147,7 @@ def remade(document: Mapping[str, Any], *, place: Place, figure: str) -> Measure
     if about is None or named is None:
         raise ReportError(f"the report has no definition of {figure!r} any more", fix="use the version that ran it")
     rows = picked(named, about=about, places=references(document[EXPLAINED][figure]["rows"]))
-    return named.compute(rows, given=about.given)
+    return named.make(rows, given=about.given)
 
 
 def opened(document: Mapping[str, Any], *, place: Place) -> Book:

@@ -105,6 +105,7 @@ class Book:
     sections: list[str] = field(default_factory=list)
     opened: dict[str, pd.DataFrame] = field(default_factory=dict)
     told: dict[str, Explanation] = field(default_factory=dict)
+    case: Any = None
 
     @property
     def period(self) -> str:
@@ -354,7 +355,8 @@ class Book:
     def about(self) -> About | None:
         """What the named figures of this report are about; None for a report without any."""
         kind = ABOUT.get(self.report.name)
-        return None if kind is None else kind(self.history, self.since_last_report(), self.settings, self.status_date)
+        view = self.history, self.since_last_report(), self.settings, self.status_date
+        return None if kind is None else kind(*view, terms=self.terms, case=self.case)
 
     def explanations(self, figures: pd.DataFrame) -> dict[str, Explanation]:
         """Return the explanation of each figure (name, value, unit, reason; optional label) that has a definition.
@@ -370,8 +372,12 @@ class Book:
             self.told |= {} if found is None else {found.name: found}
         return {name: self.told[name] for name in figures["name"] if name in self.told}
 
-    def kpis(self, figures: pd.DataFrame) -> None:
-        """Show figures (name, value, unit, reason; optional label, movement) as tiles, each with how it is made."""
+    def kpis(self, figures: pd.DataFrame, *, of: Any = None) -> None:
+        """Show figures (name, value, unit, reason; optional label, movement) as tiles, each with how it is made.
+
+        ``of`` is the metric that made them, if it is one object: its explanations need not compute again what it knows.
+        """
+        self.case = self.case if of is None else of
         note = "" if self.fresh else f"last known, {day(self.status_date)}"
         told = self.explanations(figures)
         tiles = Markup("\n").join(

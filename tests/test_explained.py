@@ -75,12 +75,12 @@ def about_of(document: Document, *, outputs: Path) -> About:
 
 def without_effect(named: NamedFigure, *, about: About, rows: list[Reference]) -> list[Reference]:
     """Return the rows (of a seeded sample, where there are many) that change neither the value nor n if dropped."""
-    whole = named.compute(picked(named, about=about, places=rows), given=about.given)
+    whole = named.make(picked(named, about=about, places=rows), given=about.given)
     tried = rows if len(rows) <= MOST_ROWS else random.Random(SEED).sample(rows, MOST_ROWS)
     idle = []
     for row in tried:
         left = picked(named, about=about, places=[each for each in rows if each != row])
-        made = named.compute(left, given=about.given)
+        made = named.make(left, given=about.given)
         if (made.value, made.n) == (whole.value, whole.n):
             idle.append(row)
     return idle

@@ -295,7 +295,7 @@ def compare(by_standard: Mapping[Standard, pd.DataFrame], *, in_force: Standard,
     columns = [
         "standard", "against", "rules", "in_force", "red", "amber", "green", "unknown", "differ", "named", "reason",
     ]  # fmt: skip
-    table = pd.DataFrame(rows).reindex(columns=columns).fillna({"reason": "", "named": ""})
+    table = pd.DataFrame(rows).reindex(columns=columns).fillna({"named": ""})
     return table.astype(dict.fromkeys(["red", "amber", "green", "unknown", "differ"], "Int64"))
 
 

@@ -71,7 +71,10 @@ class NamedFigure:
     select
         Picks the rows that are used.
     compute
-        Makes the value from such rows.
+        Makes the value from such rows, or from what ``prepare`` makes of them.
+    prepare
+        What has to be made of rows first, where that is dear. A report makes it once, of the rows of all figures that
+        share it; an auditor for each figure, of its own rows alone.
     """
 
     name: str
@@ -82,6 +85,11 @@ class NamedFigure:
     needs: tuple[str, ...]
     select: Callable[..., Rows]
     compute: Callable[..., Measured]
+    prepare: Callable[..., Any] | None = None
+
+    def make(self, rows: Rows, *, given: Given) -> Measured:
+        """Make the value from these rows and from nothing else."""
+        return self.compute(rows if self.prepare is None else self.prepare(rows, given=given), given=given)
 
     @property
     def words(self) -> str:
@@ -118,13 +126,23 @@ class About:
     """What the figures of a report are about: a portfolio, its two reports, and the contract tables over time.
 
     A report has a class of its own below this one, with :attr:`named`.
+
+    Attributes
+    ----------
+    terms
+        What a report knows besides rows: as the metrics of that report take it.
+    case
+        The metric that made the figures, where it is at hand: what it knows is not computed again.
     """
 
     read: Callable[[str], pd.DataFrame]
     between: Between
     settings: Organisation
     status_on: pd.Timestamp
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    case: Any = None
     opened: dict[str, tuple[pd.DataFrame, pd.Series]] = field(default_factory=dict)
+    prepared: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def named(self) -> Mapping[str, NamedFigure]:
@@ -174,7 +192,7 @@ def explained(figure: Mapping[Any, Any], *, about: About) -> Explanation | None:
         return None
     value = None if pd.isna(figure["value"]) else float(figure["value"])
     rows = picked(named, about=about)
-    made = named.compute(rows, given=about.given)
+    made = named.make(rows, given=about.given) if named.prepare is None else _made_together(named, about=about)
     _must_agree(named.name, published=value, made=made.value)
     unit = str(figure["unit"] or "")
     told = {
@@ -185,6 +203,16 @@ def explained(figure: Mapping[Any, Any], *, about: About) -> Explanation | None:
     said = {"definition": named.definition, "formula": named.words, "sign": named.sign, "source": named.source}
     where = tuple(place for table in sorted(rows) if table != STATES for place in places(rows[table], table=table))
     return Explanation(name=named.name, value=value, n=made.n, looked_at=named.needs, rows=where, **told, **said)
+
+
+def _made_together(named: NamedFigure, *, about: About) -> Measured:
+    """Make a figure from the rows of all figures that are prepared like it; they are prepared once."""
+    if named.prepare not in about.prepared:
+        parts = [picked(each, about=about) for each in about.named.values() if each.prepare is named.prepare]
+        joined = {name: pd.concat([part[name] for part in parts]) for name in parts[0]}
+        rows = {name: each[~each.index.duplicated()].sort_index() for name, each in joined.items()}
+        about.prepared[named.prepare] = named.prepare(rows, given=about.given) if named.prepare else rows
+    return named.compute(about.prepared[named.prepare], given=about.given)
 
 
 def picked(named: NamedFigure, *, about: About, places: Iterable[tuple[str, str, str]] | None = None) -> Rows:

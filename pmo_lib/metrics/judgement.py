@@ -146,34 +146,43 @@ class Judgement:
         return Standard.in_force(self.settings)
 
     @cached_property
-    def measured(self) -> dict[str, pd.DataFrame]:
-        """Every measure in every report, against the current and the original baseline."""
-        earned = evidence.estimates(self.tables, settings=self.settings, between=self.between)
-        return {
-            against: evidence.measures(
-                self.tables, settings=self.settings, between=self.between, against=against, earned=earned
-            )
-            for against in (CURRENT, ORIGINAL)
-        }
+    def earned(self) -> pd.DataFrame:
+        """What earned value said in every report; see :func:`pmo_lib.metrics.measures.estimates`."""
+        return evidence.estimates(self.tables, settings=self.settings, between=self.between)
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """What the figures say in every report, held against the current baseline; see :func:`measures.measures`."""
+        return self._measured(CURRENT)
+
+    @cached_property
+    def from_the_start(self) -> pd.DataFrame:
+        """The measures that a baseline is part of, against the original one."""
+        return self._measured(ORIGINAL)
+
+    def _measured(self, against: str) -> pd.DataFrame:
+        return evidence.measures(
+            self.tables, settings=self.settings, between=self.between, against=against, earned=self.earned
+        )
+
+    @cached_property
+    def rated(self) -> pd.DataFrame:
+        """Ratings in every report, by the standard in force."""
+        return self._rated(self.standard)
 
     @cached_property
     def by_standard(self) -> dict[Standard, pd.DataFrame]:
         """Ratings in every report, by each standard that the parameters state."""
-        days = self.settings.rating.hysteresis_days
-        flags = self.measured[CURRENT][self.measured[CURRENT]["dimension"].isin(FLAGS)]
         stated = [each for each in rules.STANDARDS if each.rules == "today" or self.settings.rating.last_year]
-        found = {}
-        for each in stated:
-            four = self.measured[each.against]
-            rows = four if each.against == CURRENT else pd.concat([four, flags], ignore_index=True)
-            table = rules.rated(rows, limits=self.settings.limits(each.rules), hysteresis_days=days)
-            found[each] = table.assign(name=table["project_id"].map(names_of(self.projects)))
-        return found
+        return {each: self.rated if each == self.standard else self._rated(each) for each in stated}
 
-    @property
-    def rated(self) -> pd.DataFrame:
-        """Ratings in every report, by the standard in force."""
-        return self.by_standard[self.standard]
+    def _rated(self, standard: Standard) -> pd.DataFrame:
+        rows = self.measured
+        if standard.against == ORIGINAL:
+            rows = pd.concat([self.from_the_start, rows[rows["dimension"].isin(FLAGS)]], ignore_index=True)
+        days = self.settings.rating.hysteresis_days
+        table = rules.rated(rows, limits=self.settings.limits(standard.rules), hysteresis_days=days)
+        return table.assign(name=table["project_id"].map(names_of(self.projects)))
 
     @property
     def as_status(self) -> pd.DataFrame:
@@ -311,7 +320,7 @@ class Judgement:
         return beyond.corrective_actions(
             self.exceptions,
             actions=self.tables["actions"],
-            measured=self.measured[ORIGINAL],
+            measured=self.from_the_start,
             between=self.between,
             status_on=self.status_on,
         )
@@ -321,7 +330,7 @@ class Judgement:
         """From asked to helped; see :func:`pmo_lib.metrics.exceptions.loop`."""
         return beyond.loop(
             self.tables,
-            measured=self.measured[ORIGINAL],
+            measured=self.from_the_start,
             between=self.between,
             status_on=self.status_on,
             effect_days=self.settings.rating.effect_days,

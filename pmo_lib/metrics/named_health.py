@@ -11,7 +11,9 @@ import pandas as pd
 
 from pmo_lib.metrics.explained import COUNT, OWN_RULE, About, Given, Measured, NamedFigure, Rows, counted
 from pmo_lib.metrics.health import decisions_sought
+from pmo_lib.metrics.judgement import NEEDED, Judgement
 from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, membership, paired
+from pmo_lib.metrics.named_ratings import named_ratings
 from pmo_lib.metrics.ratings import BETTER, NOT_COMPARABLE, SAME, SCALES, WORSE, ratings
 from pmo_lib.metrics.schedule import finish_column
 
@@ -55,14 +57,25 @@ class Health(About):
     @cached_property
     def named(self) -> dict[str, NamedFigure]:
         """The figures by name."""
-        parts = (self._counts(), self._ratings(), self._members(), self._finishes(), self._by_rater())
+        parts = (self._counts(), self._ratings(), self._members(), self._finishes(), self._by_rater(),
+                 named_ratings(self.judgement))  # fmt: skip
         return {figure.name: figure for part in parts for figure in part}
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """The judgement that made the figures, or the same made again."""
+        return self.case or Judgement({name: self.history(name) for name in NEEDED}, **self.terms)
+
+    @cached_property
+    def given(self) -> Given:
+        """What the figures may know besides rows."""
+        intake = {"findings": self.judgement.findings, "fresh": self.judgement.fresh}
+        return Given(self.between, self.settings, self.status_on, {"intake": intake})
 
     @cached_property
     def rated(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.ratings.ratings`."""
-        known = {name: self.history(name) for name in ("projects", "states")}
-        return ratings(self.history("status"), between=self.between, **known)
+        return self.judgement.reported
 
     @cached_property
     def moved(self) -> pd.DataFrame:
