@@ -82,7 +82,7 @@ def rated(measured: pd.DataFrame, *, limits: Thresholds, hysteresis_days: int) -
         furthest beyond its limits; of the whole, that of the worst dimension. A whole with an unknown part is not
         green: it is null, unless what is known is worse.
     """
-    parts = _dimensions(_ranked(measured, limits=limits))
+    parts = _dimensions(ranked(measured, limits=limits))
     parts["held"] = _held(parts, days=hysteresis_days)
     whole = _whole(parts)
     table = pd.concat([whole, parts], ignore_index=True)
@@ -93,6 +93,24 @@ def rated(measured: pd.DataFrame, *, limits: Thresholds, hysteresis_days: int) -
     return order[list(RATED_COLUMNS)].reset_index(drop=True)
 
 
+def ranked(measured: pd.DataFrame, *, limits: Thresholds) -> pd.DataFrame:
+    """Set measures beside their limits.
+
+    Returns
+    -------
+    DataFrame
+        ``measured`` with ``amber, red``, ``rank`` (0 green, 1 amber, 2 red; null where there is no value) and
+        ``depth``: how far the value is on the way from amber to red.
+    """
+    named = {measure.name: measure for measure in MEASURES}
+    amber = measured["measure"].map({name: float(getattr(limits, m.amber)) for name, m in named.items()})
+    red = measured["measure"].map({name: float(getattr(limits, m.red)) for name, m in named.items()})
+    value = measured["value"]
+    rank = (value.gt(amber + ROUNDING).astype("float64") + value.gt(red + ROUNDING)).where(value.notna())
+    width = (red - amber).where(red.gt(amber), 1.0)
+    return measured.assign(amber=amber, red=red, rank=rank, depth=(value - amber) / width)
+
+
 def in_words(ranks: pd.Series) -> pd.Series:
     """Return 0, 1, 2 as green, amber, red; null stays null."""
     return ranks.map(dict(enumerate(COLOURS))).astype("object")
@@ -101,17 +119,6 @@ def in_words(ranks: pd.Series) -> pd.Series:
 def ranks(ratings: pd.Series) -> pd.Series:
     """Return green, amber, red as 0, 1, 2; anything else is null."""
     return ratings.map({colour: rank for rank, colour in enumerate(COLOURS)}).astype("float64")
-
-
-def _ranked(measured: pd.DataFrame, *, limits: Thresholds) -> pd.DataFrame:
-    """Add the limits, the rank of each value, and how far it is on the way from amber to red."""
-    named = {measure.name: measure for measure in MEASURES}
-    amber = measured["measure"].map({name: float(getattr(limits, m.amber)) for name, m in named.items()})
-    red = measured["measure"].map({name: float(getattr(limits, m.red)) for name, m in named.items()})
-    value = measured["value"]
-    rank = (value.gt(amber + ROUNDING).astype("float64") + value.gt(red + ROUNDING)).where(value.notna())
-    width = (red - amber).where(red.gt(amber), 1.0)
-    return measured.assign(amber=amber, red=red, rank=rank, depth=(value - amber) / width)
 
 
 def _dimensions(ranked: pd.DataFrame) -> pd.DataFrame:
@@ -295,7 +302,7 @@ def compare(by_standard: Mapping[Standard, pd.DataFrame], *, in_force: Standard,
     columns = [
         "standard", "against", "rules", "in_force", "red", "amber", "green", "unknown", "differ", "named", "reason",
     ]  # fmt: skip
-    table = pd.DataFrame(rows).reindex(columns=columns).fillna({"named": ""})
+    table = pd.DataFrame(rows).reindex(columns=columns).astype({"reason": "object"}).fillna({"reason": "", "named": ""})
     return table.astype(dict.fromkeys(["red", "amber", "green", "unknown", "differ"], "Int64"))
 
 

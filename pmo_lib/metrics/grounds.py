@@ -30,6 +30,8 @@ Rows = dict[str, pd.DataFrame]
 GROUND_COLUMNS = (*KEY, "measure")
 FOUR = tuple(measure.name for measure in MEASURES if measure.dimension in OVERALL)
 WORK = ("finish by the work done", "cost at the efficiency so far")
+# The witness of a red rating is the figure that needs the fewest rows: those of the project itself first.
+EASIEST = {name: place for place, name in enumerate((*(name for name in FOUR if name not in WORK), *WORK))}
 TOLD_BY_WORK = ("planned_value", "earned_value", "actual_cost")
 RED = COLOURS[2]
 CHECKED = ("status", "baselines", "milestones", "published_figures")
@@ -52,23 +54,28 @@ class Grounds:
         Returns
         -------
         DataFrame
-            :data:`GROUND_COLUMNS`: report, project and measure. Of a red project the witness: of the latest report
-            within the days of hysteresis that is red by itself, of figures that need no progress where there is one,
-            and a figure of the same dimension now. Of any other all measures of :data:`FOUR`.
+            :data:`GROUND_COLUMNS`: report, project and measure. Of a red project the witness: a figure above its red
+            limit in the latest report that has one, the first of :data:`EASIEST`; and if that report is an earlier
+            one, a figure of the same dimension now. Of any other project all measures of :data:`FOUR`.
         """
-        now = self._four[self._four["period"].eq(self.case.between.period)]
-        whole = self.case.rated[self.case.rated["dimension"].eq(WHOLE)]
-        whole = whole[whole["period"].eq(self.case.between.period)]
+        period = self.case.between.period
+        now = self._four[self._four["period"].eq(period)]
+        whole = self.case.rated[self.case.rated["dimension"].eq(WHOLE) & self.case.rated["period"].eq(period)]
         red = whole.loc[whole["rating"].eq(RED), "project_id"]
         held = now.loc[now["rating"].eq(RED) & now["project_id"].isin(red), ["project_id", "dimension"]]
-        seen = self._four[self._four["raw"].eq(RED)].merge(held)
-        order = seen.assign(dear=seen["measure"].isin(WORK)).sort_values(
-            ["project_id", "period", "dear"], ascending=[True, False, True], kind="stable"
+        ranked = self.case.ranked
+        seen = ranked[ranked["rank"].eq(COLOURS.index(RED)) & ranked["period"].le(period)].merge(held)
+        order = seen.assign(place=seen["measure"].map(EASIEST)).sort_values(
+            ["project_id", "period", "place"], ascending=[True, False, True], kind="stable"
         )
         witness = order.drop_duplicates("project_id")
-        beside = now.merge(witness[["project_id", "dimension"]])
+        # Where the witness is of an earlier report: that its dimension can be told now, so that it is still in force.
+        asked = witness.loc[witness["period"].ne(period), ["project_id", "dimension"]]
+        told = ranked[ranked["period"].eq(period) & ranked["rank"].notna()].merge(asked)
+        beside = told.assign(place=told["measure"].map(EASIEST)).sort_values("place", kind="stable")
         others = self.of_all(whole.loc[~whole["rating"].eq(RED), "project_id"])
-        return pd.concat([witness, beside, others])[list(GROUND_COLUMNS)].drop_duplicates()
+        parts = [witness, beside.drop_duplicates("project_id"), others]
+        return pd.concat(parts)[list(GROUND_COLUMNS)].drop_duplicates()
 
     @cached_property
     def _four(self) -> pd.DataFrame:

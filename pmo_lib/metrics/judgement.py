@@ -176,11 +176,20 @@ class Judgement:
         stated = [each for each in rules.STANDARDS if each.rules == "today" or self.settings.rating.last_year]
         return {each: self.rated if each == self.standard else self._rated(each) for each in stated}
 
+    @property
+    def ranked(self) -> pd.DataFrame:
+        """Every measure in every report beside its limits; see :func:`pmo_lib.metrics.computed.ranked`."""
+        return rules.ranked(self._held_against(self.standard.against), limits=self.settings.limits(self.standard.rules))
+
+    def _held_against(self, baseline: str) -> pd.DataFrame:
+        """Return the measures against a baseline, with those that no baseline is part of."""
+        if baseline == CURRENT:
+            return self.measured
+        flags = self.measured[self.measured["dimension"].isin(FLAGS)]
+        return pd.concat([self.from_the_start, flags], ignore_index=True)
+
     def _rated(self, standard: Standard) -> pd.DataFrame:
-        rows = self.measured
-        if standard.against == ORIGINAL:
-            rows = pd.concat([self.from_the_start, rows[rows["dimension"].isin(FLAGS)]], ignore_index=True)
-        days = self.settings.rating.hysteresis_days
+        rows, days = self._held_against(standard.against), self.settings.rating.hysteresis_days
         table = rules.rated(rows, limits=self.settings.limits(standard.rules), hysteresis_days=days)
         return table.assign(name=table["project_id"].map(names_of(self.projects)))
 

@@ -145,7 +145,7 @@ def named_ratings(case: Judgement) -> Iterator[NamedFigure]:
             READ,
             _select(found, name=name, find=find),
             _tally(name, find=find),
-            again,
+            by_itself if find is Counted.unassured else again,
         )
 
 
@@ -168,6 +168,11 @@ def again(rows: Rows, *, given: Given) -> Counted | None:
     if rows["projects"].empty:
         return None
     return Counted(Judgement(rows, settings=given.settings, between=given.between, **given.numbers["intake"]))
+
+
+def by_itself(rows: Rows, *, given: Given) -> Counted | None:
+    """Judge again, apart from other figures: beside their rows those of a project would not be all that it returned."""
+    return again(rows, given=given)
 
 
 def listed(words: list[str]) -> str:
