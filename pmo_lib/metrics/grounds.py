@@ -17,7 +17,6 @@ from pmo_lib.metrics.computed import COLOURS, WHOLE
 from pmo_lib.metrics.exceptions import breaches
 from pmo_lib.metrics.gates import required
 from pmo_lib.metrics.measures import KEY, MEASURES, ORIGINAL, OVERALL, standings
-from pmo_lib.metrics.movement import status_dates
 from pmo_lib.metrics.quality import MAY_BE_EMPTY
 from pmo_lib.metrics.risk import scored_risks
 
@@ -226,7 +225,8 @@ def size(rows: Mapping[str, pd.DataFrame]) -> int:
 def dated(status: pd.DataFrame, *, periods: Iterable[str]) -> pd.DataFrame:
     """Return one row of each report that has its status date."""
     own = status[status["period"].isin(set(periods))]
-    return own[own["status_date"].eq(own["period"].map(status_dates(own)))].drop_duplicates("period")
+    latest = own.groupby("period")["status_date"].transform("max")
+    return own[own["status_date"].eq(latest)].drop_duplicates("period")
 
 
 def _once(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -198,6 +198,8 @@ class Finance(FiscalFigures):
         )  # fmt: skip
 
     def _positions(self, used: tuple[str, ...]) -> Rows:
+        if self.standing.empty:
+            return {}
         rows, given = self.months, self.given
         parts, budgets = [], pd.DataFrame()
         if {"earned_value", "actual_cost"} & set(used):
@@ -217,7 +219,7 @@ class Finance(FiscalFigures):
         rows, at = self.months, self.standing.set_index("project_id")["budget"]
         planned = rows[rows["planned_value"].notna()].sort_values("number", kind="stable")
         top = planned.drop_duplicates("project_id", keep="last")
-        same = (top["planned_value"] - top["project_id"].map(at)).abs().le(0.005)
+        same = (top["planned_value"] - top["project_id"].map(at).astype("float64")).abs().le(0.005)
         baselines = self.history("baselines").sort_values("period", kind="stable")
         baselines = baselines.drop_duplicates(list(BUDGET), keep="last")
         others = self.standing[~self.standing["project_id"].isin(top.loc[same, "project_id"])]
@@ -226,9 +228,11 @@ class Finance(FiscalFigures):
 
     def _curves(self) -> Rows:
         """Return the planned values of the baselines in force, and the position of each project on them."""
+        if self.standing.empty:
+            return {}
         rows = self.months
         done = self.standing.loc[self.standing["complete"].eq(True), ["project_id", "budget"]].set_index("project_id")
-        whole = rows["earned_value"].ge(rows["project_id"].map(done["budget"]) * (1 - 1e-9))
+        whole = rows["earned_value"].ge(rows["project_id"].map(done["budget"]).astype("float64") * (1 - 1e-9))
         first = rows[whole].sort_values("number", kind="stable").drop_duplicates("project_id")
         last = _latest(rows, given=self.given)
         last = last[~last["project_id"].isin(first["project_id"])]
@@ -265,6 +269,8 @@ class Finance(FiscalFigures):
 
     def _drawn(self, rows: Rows, *, given: Given, column: str) -> Measured:
         """Simulate from these rows alone; the four figures are of one simulation."""
+        if rows["projects"].empty:
+            return Measured(None, 0, {})
         names = [name for name in chance.NEEDS if name in rows]
         key = tuple((name, *rows[name]["source_ref"]) for name in names)
         if key not in self.drawn:
