@@ -151,9 +151,9 @@ def remade(document: Mapping[str, Any], *, place: Place, figure: str) -> Measure
 
 
 def opened(document: Mapping[str, Any], *, place: Place) -> Book:
-    """Return the report that a published document is of, opened again on its snapshot, by today's parameters."""
+    """Return the report that a document is of, opened on its snapshot, by today's parameters and its own settings."""
     portfolio, folder = str(document["portfolio"]), place.outputs / place.organisation
-    reports = load_reports(place.root)
-    settings = settings_for(place.root, org=place.organisation, portfolio=portfolio or None, overrides={})
+    reports, overrides = load_reports(place.root), document["overrides"]
+    settings = settings_for(place.root, org=place.organisation, portfolio=portfolio or None, overrides=overrides)
     snapshot = open_snapshot(Archive(folder / "archive"), period=place.period, snapshot=str(document["snapshot"]))
     return Book(reports.named(str(document["report"])), portfolio, reports, settings, snapshot, folder)

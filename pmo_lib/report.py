@@ -106,6 +106,7 @@ class Book:
     opened: dict[str, pd.DataFrame] = field(default_factory=dict)
     told: dict[str, Explanation] = field(default_factory=dict)
     case: Any = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -451,8 +452,8 @@ class Book:
             [(one, _written(one.value, unit=one.unit)) for one in told.values()]), extra={PUBLISHED: note})  # fmt: skip
 
     @property
-    def identity(self) -> dict[str, str]:
-        """What this report is of; the batch compares it with what it asked for."""
+    def identity(self) -> dict[str, Any]:
+        """What this report is of, and which settings differ in it; the batch compares it with what it asked for."""
         return {
             "organisation": self.settings.id,
             "period": self.snapshot.period,
@@ -460,6 +461,7 @@ class Book:
             "portfolio": self.portfolio,
             "report": self.report.name,
             "snapshot": self.snapshot.id,
+            "overrides": dict(self.overrides),
         }
 
 
@@ -476,9 +478,8 @@ def begin(report: str, organisation: str, **parameters: Unpack[Parameters]) -> B
     root = find_root()
     portfolio = parameters.get("portfolio", "")
     reports = load_reports(root)
-    settings = settings_for(
-        root, org=organisation, portfolio=portfolio or None, overrides=parameters.get("overrides", {})
-    )
+    overrides = parameters.get("overrides", {})
+    settings = settings_for(root, org=organisation, portfolio=portfolio or None, overrides=overrides)
     folder = outputs_root() / organisation
     snapshot = open_snapshot(
         Archive(folder / "archive"), period=parameters["period"], snapshot=parameters.get("snapshot", "")
@@ -488,7 +489,7 @@ def begin(report: str, organisation: str, **parameters: Unpack[Parameters]) -> B
             f"portfolio {portfolio!r} has returned nothing usable up to {snapshot.period}; there are {', '.join(have)}",
             fix="choose one of them, or ask for the missing return",
         )
-    book = Book(reports.named(report), portfolio, reports, settings, snapshot, folder)
+    book = Book(reports.named(report), portfolio, reports, settings, snapshot, folder, overrides=overrides)
     _html(_head(book), extra={ECHO: book.identity})
     if parameters.get("section"):
         book.section(parameters["section"])
@@ -539,6 +540,7 @@ def _facts(book: Book) -> list[str]:
         *_submitted(book),
         f"{number(int(rows['rows_in'].sum()))} rows returned, {number(used)} used, {number(held)} quarantined",
         counted(severe, noun="finding"),
+        *(f"set for this run: {name} = {value}" for name, value in sorted(book.overrides.items())),
     ]
 
 

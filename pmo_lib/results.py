@@ -52,7 +52,7 @@ class Results:
 
 
 def glue(
-    identity: Mapping[str, str],
+    identity: Mapping[str, Any],
     *,
     figures: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],

@@ -175,6 +175,23 @@ def test_trace_prints_down_to_the_row(outputs: Path) -> None:
     assert told.again.value == pytest.approx(told.figure["value"], abs=5e-7)
 
 
+def test_a_figure_of_other_settings_is_made_again_by_them(outputs: Path) -> None:
+    """What a run was told to set stands on the page and in the results, and the figure is made again by it."""
+    asked = ["--period", "2026-08", "--portfolio", "highways", "--report", "health_check", "--jobs", "1"]
+    red = []
+    for limit in ("0.9", "0.051"):
+        setting = f"thresholds.cost_red={limit}"
+        done = CliRunner().invoke(cli.commands, ["run", *asked, "--set", setting], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        page = outputs / "demo" / "2026-08" / "highways" / "health_check.html"
+        assert f"set for this run: thresholds.cost_red = {limit}" in page.read_text(encoding="utf-8")
+        [told] = trace(Place(find_root(), outputs, "demo", "2026-08", "highways"), figure="exceptions")
+        assert told.again is not None
+        assert told.again.value == told.figure["value"]
+        red.append(told.figure["value"])
+    assert red[0] < red[1]
+
+
 def test_an_unknown_figure_names_the_nearest(outputs: Path) -> None:
     """An unknown name is refused with the nearest names and all of them; so is a portfolio without pages."""
     place = Place(find_root(), outputs, "demo", PERIOD, "highways")
