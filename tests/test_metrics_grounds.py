@@ -97,7 +97,7 @@ def alone(case: Judgement, name: str) -> tuple[float | None, int, int, str]:
     chosen = figure.select()
     rows = {table: chosen.get(table, case.tables[table].iloc[:0]) for table in (*figure.needs, "states")}
     made = figure.make(rows, given=Given(NOW, case.settings, STATUS_ON, {"intake": intake}))
-    return made.value, made.n, size(chosen), str(made.terms["which"])
+    return made.value, made.n, size(chosen), str(made.terms["names"])
 
 
 def test_a_figure_tells_which_projects_and_by_what() -> None:

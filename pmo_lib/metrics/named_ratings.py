@@ -115,7 +115,7 @@ class Counted:
 
 def named_ratings(case: Judgement) -> Iterator[NamedFigure]:
     """Yield the figures of a judgement."""
-    by, weak = f"by {case.standard}", share(case.settings.thresholds.data_red)
+    by, weak = f"against {case.standard}", share(case.settings.thresholds.data_red)
     worst = "whose worst of time, cost, scope and benefits is computed"
     few = "Projects of which too little is known for a rating, and nothing that is known is amber or red"
     carried = "that their data cannot carry: the weakest of completeness, freshness and reconciliation is below"
@@ -135,7 +135,7 @@ def named_ratings(case: Judgement) -> Iterator[NamedFigure]:
     )  # fmt: skip
     found = Counted(case)
     for name, definition, source, find in told:
-        formula = f"count of such {definition.split()[0].lower()}: {{which}}"
+        formula = f"count of such {definition.split()[0].lower()}: {{names}}"
         yield NamedFigure(
             name,
             definition,
@@ -158,7 +158,7 @@ def _tally(name: str, *, find: Find) -> Callable[..., Measured]:
 
     def compute(counted: Counted | None, *, given: Given) -> Measured:
         words, rows = counted.told(name, find=find) if counted else ([], {})
-        return Measured(float(len(words)), size(rows), {"which": listed(words)})
+        return Measured(float(len(words)), size(rows), {"names": listed(words)})
 
     return compute
 
