@@ -32,8 +32,9 @@ from pmo_lib.parameters.load import find_root, load_reports, load_sections, sett
 from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
 from pmo_lib.sentences.quality import standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
-from pmo_lib.tables.explained import explanation_html, figures_html
-from pmo_lib.theme import NOT_COMPUTABLE, counted, day, money, month, number, share
+from pmo_lib.tables.explained import figures_html
+from pmo_lib.tables.tiles import tiles_html, written
+from pmo_lib.theme import counted, day, month, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -379,11 +380,7 @@ class Book:
         """
         self.case = self.case if of is None else of
         note = "" if self.fresh else f"last known, {day(self.status_date)}"
-        told = self.explanations(figures)
-        tiles = Markup("\n").join(
-            _tile(row, note=note, told=told.get(row["name"])) for row in figures.to_dict("records")
-        )
-        _html(Markup('<div class="kpis">{}</div>').format(tiles))
+        _html(tiles_html(figures, told=self.explanations(figures), note=note))
 
     def show(
         self,
@@ -448,7 +445,7 @@ class Book:
         _html(Markup('<p class="published">{}</p>').format(
             f"Published {counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')} to the roll-up."
         ) + figures_html(
-            [(one, _written(one.value, unit=one.unit)) for one in told.values()]), extra={PUBLISHED: note})  # fmt: skip
+            [(one, written(one.value, unit=one.unit)) for one in told.values()]), extra={PUBLISHED: note})  # fmt: skip
 
     @property
     def identity(self) -> dict[str, str]:
@@ -549,32 +546,6 @@ def _submitted(book: Book) -> list[str]:
     words = {ON_TIME: "submitted {}, on time", UNDATED: "day of submission not stated"}
     told = zip(book.arrivals["punctuality"], book.arrivals["came_on"], strict=True)
     return [words[how].format(day(when)) for how, when in told if how in words]
-
-
-def _tile(row: Mapping[Any, Any], *, note: str, told: Explanation | None) -> Markup:
-    label = row.get("label") or str(row["name"]).replace("_", " ")
-    small = str(row["reason"]) if pd.isna(row["value"]) else note or str(row.get("movement") or "")
-    return Markup(
-        '<div class="kpi"><span class="label">{}</span><span class="value">{}</span>'
-        '<span class="small">{}</span>{}</div>'
-    ).format(
-        label, _written(row["value"], unit=str(row.get("unit") or "")), small,
-        "" if told is None else explanation_html(told, label=str(label)),
-    )  # fmt: skip
-
-
-def _written(value: Any, *, unit: str) -> str:
-    return NOT_COMPUTABLE if pd.isna(value) else _quantity(float(value), unit=unit)
-
-
-def _quantity(value: float, *, unit: str) -> str:
-    if unit == "share":
-        return share(value)
-    if len(unit) == 3 and unit.isupper():
-        return money(value, currency=unit)
-    if unit == "ratio":
-        return number(value, decimals=2)
-    return f"{number(value)} {unit}".strip() if unit == "days" else number(value)
 
 
 def _html(markup: Markup, *, extra: Mapping[str, Any] | None = None) -> None:
