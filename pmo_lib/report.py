@@ -26,10 +26,21 @@ from pmo_lib.metrics.movement import Between, since_last_report
 from pmo_lib.metrics.named_costs import Finance
 from pmo_lib.metrics.named_health import Health
 from pmo_lib.metrics.named_risk import Risks
+from pmo_lib.metrics.named_rollup import FIGURES, REPORTS, Rollup
 from pmo_lib.metrics.quality import accounts, findings as listed
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
-from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
+from pmo_lib.results import (
+    Results,
+    collect,
+    glue,
+    owed_places,
+    owed_reports,
+    pages_of,
+    placed,
+    published,
+    read_failures,
+)
 from pmo_lib.sentences.quality import standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
 from pmo_lib.tables.explained import figures_html
@@ -50,7 +61,9 @@ PLOTLY = "application/vnd.plotly.v1+json"
 SETTING = re.compile(r"\{(?P<name>[a-z_.]+)(?P<share>:share)?\}")
 MOST_TOLD = 8
 # What the figures of a report are about; every figure that it publishes is named there.
-ABOUT: dict[str, type[About]] = {"health_check": Health, "financial_outlook": Finance, "risk_register": Risks}
+ABOUT: dict[str, type[About]] = {
+    "health_check": Health, "financial_outlook": Finance, "risk_register": Risks, "portfolio_rollup": Rollup,
+}  # fmt: skip
 CHART_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "", "responsive": True}
 
 
@@ -66,14 +79,8 @@ class Parameters(TypedDict, total=False):
 
 def _figures(results: Iterable[Results]) -> pd.DataFrame:
     """Return the figures of several reports, each with the month that it speaks of."""
-    parts = [
-        result.figures.assign(
-            portfolio_id=result.identity["portfolio"], period=result.as_of, report=result.identity["report"]
-        )
-        for result in results
-    ]
-    columns = ["portfolio_id", "period", "report", "name", "value", "unit", "reason"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    rows = placed(results, table=FIGURES)
+    return rows.assign(period=rows["as_of"])[["portfolio_id", "period", "report", "name", "value", "unit", "reason"]]
 
 
 def stated(caption: str, *, settings: Organisation) -> str:
@@ -352,12 +359,20 @@ class Book:
             failures=read_failures(self.folder / self.period),
         )
 
+    def placed(self, table: str) -> pd.DataFrame:
+        """Return what a roll-up is made of, each row with its place: published rows, figures, or the reports owed."""
+        owed, pages = table == REPORTS, self._pages if table == FIGURES else self.results
+        return owed_places(self.batch, returns=self.snapshot.returns) if owed else placed(pages, table=table)
+
     @cached_property
     def about(self) -> About | None:
         """What the named figures of this report are about; None for a report without any."""
-        kind = ABOUT.get(self.report.name)
-        view = self.history, self.since_last_report(), self.settings, self.status_date
-        return None if kind is None else kind(*view, terms=self.terms, case=self.case)
+        kind, on = ABOUT.get(self.report.name), (self.settings, self.status_date)
+        if kind is None:
+            return None
+        if not self.portfolio:
+            return kind(self.placed, Between(self.portfolio, self.period, self.previous_period), *on)
+        return kind(self.history, self.since_last_report(), *on, terms=self.terms, case=self.case)
 
     def explanations(self, figures: pd.DataFrame) -> dict[str, Explanation]:
         """Return the explanation of each figure (name, value, unit, reason; optional label) that has a definition.
