@@ -154,12 +154,23 @@ def _traced(document: Mapping[str, Any], *, place: Place, figure: str) -> Traced
     except PmoError as error:
         again, why_not = None, str(error)
     rows = () if document["portfolio"] else told["rows"]
-    leads = tuple(tuple(_leads(row, figure=figure, place=place)) for row in rows)
+    leads = tuple(tuple(led_on(row, figure=figure, place=place)) for row in rows)
     return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not, leads)
 
 
-def _leads(row: Mapping[str, Any], *, figure: str, place: Place) -> Iterator[Lead]:
-    """Yield what a place that a roll-up names leads on to; nothing where it is a file already."""
+def led_on(row: Mapping[str, Any], *, figure: str, place: Place) -> Iterator[Lead]:
+    """Yield what a place that a roll-up names leads on to; nothing where it is a returned file already.
+
+    A published row says itself where it was returned; one that is a sum of many leads on through the portfolio's figure
+    of the same name, which is made of the same rows.
+
+    Parameters
+    ----------
+    row
+        One of the places of an explanation, as :func:`pmo_lib.metrics.explained.places` has them.
+    figure
+        Name of the figure that it is of.
+    """
     if row["table"] == REPORTS:
         return
     path, _, what = str(row["place"]).partition(", ")
