@@ -115,8 +115,7 @@ class Rollup(About):
     def _sums(self) -> Iterator[NamedFigure]:
         for name, (report, figure, definition, sign) in SUMS.items():
             yield NamedFigure(
-                name, definition, f"sum of the figure {figure} of {len(self.said(report, name=figure))} portfolios: "
-                "{their values}", sign, OWN_RULE, (FIGURES,),
+                name, definition, f"sum of the portfolios' {figure}: {{their values}}", sign, OWN_RULE, (FIGURES,),
                 lambda report=report, figure=figure: {FIGURES: self.said(report, name=figure)},
                 lambda rows, given: _summed(rows[FIGURES]["value"]),
             )  # fmt: skip
