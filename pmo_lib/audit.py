@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from pmo_lib.errors import PmoError, ReportError, StoreError
-from pmo_lib.metrics.explained import picked, plain, references
+from pmo_lib.metrics.explained import picked, places, plain, references
+from pmo_lib.metrics.named_rollup import FIGURES, REPORTS
 from pmo_lib.parameters.load import load_reports, settings_for
 from pmo_lib.report import Book
-from pmo_lib.results import EXPLAINED
+from pmo_lib.results import EXPLAINED, parse
 from pmo_lib.snapshots import Archive, open_snapshot
 
 if TYPE_CHECKING:
@@ -39,13 +42,25 @@ class Place:
 
 @dataclass(frozen=True)
 class Traced:
-    """A published figure with its explanation, the report that it is of, and what its rows alone give now."""
+    """A published figure with its explanation, the report that it is of, and what its rows alone give now.
+
+    ``leads``, of a roll-up, has an entry for each place that the figure names.
+    """
 
     report: str
     snapshot: str
     figure: Mapping[str, Any]
     again: Measured | None
     why_not: str = ""
+    leads: tuple[tuple[Lead, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What a published figure or row, of which a roll-up is made, is made of itself: rows of the returned files."""
+
+    words: str
+    rows: tuple[Mapping[str, Any], ...]
 
 
 def trace(place: Place, *, figure: str, report: str = "") -> list[Traced]:
@@ -87,13 +102,20 @@ def lines(traced: Traced) -> Iterator[str]:
     rows = told["rows"]
     count = sum(row["count"] for row in rows)
     yield f"  {'rows':<18}{count}, n = {told['n']}; looked at: {', '.join(told['looked_at'])}"
-    for row in rows:
-        numbers = f", {'row' if row['count'] == 1 else 'rows'} {row['rows']}" if row["rows"] else ""
-        yield f"    {row['table']} {row['period']}: {row['place']}{numbers}"
+    for row, leads in zip(rows, traced.leads or ((),) * len(rows), strict=True):
+        yield f"    {_placed(row)}"
+        for lead in leads:
+            yield f"      {lead.words}"
+            yield from (f"        {_placed(each)}" for each in lead.rows)
     yield f"  {'made again':<18}{_again(traced)}"
 
 
 TITLES = {"worked": "with the numbers", "source": "source of formula", "sign": "sign rule"}
+
+
+def _placed(row: Mapping[str, Any]) -> str:
+    numbers = f", {'row' if row['count'] == 1 else 'rows'} {row['rows']}" if row["rows"] else ""
+    return f"{row['table']} {row['period']}: {row['place']}{numbers}".lstrip()
 
 
 def _again(traced: Traced) -> str:
@@ -131,7 +153,64 @@ def _traced(document: Mapping[str, Any], *, place: Place, figure: str) -> Traced
         again, why_not = remade(document, place=place, figure=figure), ""
     except PmoError as error:
         again, why_not = None, str(error)
-    return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not)
+    rows = () if document["portfolio"] else told["rows"]
+    leads = tuple(tuple(led_on(row, figure=figure, place=place)) for row in rows)
+    return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not, leads)
+
+
+def led_on(row: Mapping[str, Any], *, figure: str, place: Place) -> Iterator[Lead]:
+    """Yield what a place that a roll-up names leads on to; nothing where it is a returned file already.
+
+    A published row says itself where it was returned; one that is a sum of many leads on through the portfolio's figure
+    of the same name, which is made of the same rows.
+
+    Parameters
+    ----------
+    row
+        One of the places of an explanation, as :func:`pmo_lib.metrics.explained.places` has them.
+    figure
+        Name of the figure that it is of.
+    """
+    if row["table"] == REPORTS:
+        return
+    path, _, what = str(row["place"]).partition(", ")
+    file = place.outputs / place.organisation / row["period"] / path
+    if not file.exists():
+        yield Lead("not published any more", ())
+        return
+    document = json.loads(file.read_text(encoding="utf-8"))
+    if row["table"] == FIGURES:
+        yield _through(document, figure=what.removeprefix("figure "))
+        return
+    published = parse(document).tables.get(row["table"], pd.DataFrame())
+    numbers = {int(reference.rpartition(" ")[2]) for _, _, reference in references([row])}
+    records = [each for number, each in enumerate(published.to_dict("records"), 1) if number in numbers]
+    found = pd.DataFrame(
+        [each for record in records for each in _sources(record, period=row["period"])],
+        columns=["period", "source_ref"],
+    )
+    if len(found):
+        yield Lead("made from", tuple(places(found, table="")))
+    else:
+        yield _through(document, figure=figure)
+
+
+def _through(document: Mapping[str, Any], *, figure: str) -> Lead:
+    """Return the rows of a portfolio's figure, as it explains itself."""
+    told = document[EXPLAINED].get(figure)
+    if told is None:
+        return Lead(f"{figure}: published without an explanation", ())
+    value = "not computable" if told["value"] is None else f"{plain(told['value'])} {told['unit']}".strip()
+    return Lead(f"{document['portfolio']}: {figure} = {value}, n = {told['n']}", tuple(told["rows"]))
+
+
+def _sources(record: Mapping[Any, Any], *, period: str) -> Iterator[tuple[str, str]]:
+    """Yield where a published row was returned, now and in the report before: month and ``source_ref``."""
+    months = (record.get(name) for name in ("source_period", "return_month"))
+    if pd.notna(record.get("source_ref")):
+        yield next((str(month) for month in months if pd.notna(month)), period), str(record["source_ref"])
+    if pd.notna(record.get("before_ref")):
+        yield str(record["before_period"]), str(record["before_ref"])
 
 
 def remade(document: Mapping[str, Any], *, place: Place, figure: str) -> Measured:

@@ -181,7 +181,7 @@ def demo(**wanted: int) -> None:
 @commands.command()
 @ORG
 @click.option("--period", required=True, help="YYYY-MM of the report.")
-@click.option("--portfolio", default="", help="Portfolio that published the figure.")
+@click.option("--portfolio", default="", help="Portfolio that published the figure; without it, the roll-up.")
 @click.option("--figure", required=True, help="Name of the figure, such as cpi.")
 @click.option("--report", default="", help="Only this report, where several publish a figure of that name.")
 def trace(*, org: str, period: str, portfolio: str, figure: str, report: str) -> None:

@@ -26,14 +26,26 @@ from pmo_lib.metrics.movement import Between, since_last_report
 from pmo_lib.metrics.named_costs import Finance
 from pmo_lib.metrics.named_health import Health
 from pmo_lib.metrics.named_risk import Risks
+from pmo_lib.metrics.named_rollup import FIGURES, REPORTS, Rollup
 from pmo_lib.metrics.quality import accounts, findings as listed
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
-from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
+from pmo_lib.results import (
+    Results,
+    collect,
+    glue,
+    owed_places,
+    owed_reports,
+    pages_of,
+    placed,
+    published,
+    read_failures,
+)
 from pmo_lib.sentences.quality import standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
-from pmo_lib.tables.explained import explanation_html, figures_html
-from pmo_lib.theme import NOT_COMPUTABLE, counted, day, money, month, number, share
+from pmo_lib.tables.explained import figures_html
+from pmo_lib.tables.tiles import tiles_html, written
+from pmo_lib.theme import counted, day, month, number, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -49,7 +61,9 @@ PLOTLY = "application/vnd.plotly.v1+json"
 SETTING = re.compile(r"\{(?P<name>[a-z_.]+)(?P<share>:share)?\}")
 MOST_TOLD = 8
 # What the figures of a report are about; every figure that it publishes is named there.
-ABOUT: dict[str, type[About]] = {"health_check": Health, "financial_outlook": Finance, "risk_register": Risks}
+ABOUT: dict[str, type[About]] = {
+    "health_check": Health, "financial_outlook": Finance, "risk_register": Risks, "portfolio_rollup": Rollup,
+}  # fmt: skip
 CHART_CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": "", "responsive": True}
 
 
@@ -65,14 +79,8 @@ class Parameters(TypedDict, total=False):
 
 def _figures(results: Iterable[Results]) -> pd.DataFrame:
     """Return the figures of several reports, each with the month that it speaks of."""
-    parts = [
-        result.figures.assign(
-            portfolio_id=result.identity["portfolio"], period=result.as_of, report=result.identity["report"]
-        )
-        for result in results
-    ]
-    columns = ["portfolio_id", "period", "report", "name", "value", "unit", "reason"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+    rows = placed(results, table=FIGURES)
+    return rows.assign(period=rows["as_of"])[["portfolio_id", "period", "report", "name", "value", "unit", "reason"]]
 
 
 def stated(caption: str, *, settings: Organisation) -> str:
@@ -352,12 +360,20 @@ class Book:
             failures=read_failures(self.folder / self.period),
         )
 
+    def placed(self, table: str) -> pd.DataFrame:
+        """Return what a roll-up is made of, each row with its place: published rows, figures, or the reports owed."""
+        owed, pages = table == REPORTS, self._pages if table == FIGURES else self.results
+        return owed_places(self.batch, returns=self.snapshot.returns) if owed else placed(pages, table=table)
+
     @cached_property
     def about(self) -> About | None:
         """What the named figures of this report are about; None for a report without any."""
-        kind = ABOUT.get(self.report.name)
-        view = self.history, self.since_last_report(), self.settings, self.status_date
-        return None if kind is None else kind(*view, terms=self.terms, case=self.case)
+        kind, on = ABOUT.get(self.report.name), (self.settings, self.status_date)
+        if kind is None:
+            return None
+        if not self.portfolio:
+            return kind(self.placed, Between(self.portfolio, self.period, self.previous_period), *on)
+        return kind(self.history, self.since_last_report(), *on, terms=self.terms, case=self.case)
 
     def explanations(self, figures: pd.DataFrame) -> dict[str, Explanation]:
         """Return the explanation of each figure (name, value, unit, reason; optional label) that has a definition.
@@ -380,11 +396,7 @@ class Book:
         """
         self.case = self.case if of is None else of
         note = "" if self.fresh else f"last known, {day(self.status_date)}"
-        told = self.explanations(figures)
-        tiles = Markup("\n").join(
-            _tile(row, note=note, told=told.get(row["name"])) for row in figures.to_dict("records")
-        )
-        _html(Markup('<div class="kpis">{}</div>').format(tiles))
+        _html(tiles_html(figures, told=self.explanations(figures), note=note))
 
     def show(
         self,
@@ -449,7 +461,7 @@ class Book:
         _html(Markup('<p class="published">{}</p>').format(
             f"Published {counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')} to the roll-up."
         ) + figures_html(
-            [(one, _written(one.value, unit=one.unit)) for one in told.values()]), extra={PUBLISHED: note})  # fmt: skip
+            [(one, written(one.value, unit=one.unit)) for one in told.values()]), extra={PUBLISHED: note})  # fmt: skip
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -551,32 +563,6 @@ def _submitted(book: Book) -> list[str]:
     words = {ON_TIME: "submitted {}, on time", UNDATED: "day of submission not stated"}
     told = zip(book.arrivals["punctuality"], book.arrivals["came_on"], strict=True)
     return [words[how].format(day(when)) for how, when in told if how in words]
-
-
-def _tile(row: Mapping[Any, Any], *, note: str, told: Explanation | None) -> Markup:
-    label = row.get("label") or str(row["name"]).replace("_", " ")
-    small = str(row["reason"]) if pd.isna(row["value"]) else note or str(row.get("movement") or "")
-    return Markup(
-        '<div class="kpi"><span class="label">{}</span><span class="value">{}</span>'
-        '<span class="small">{}</span>{}</div>'
-    ).format(
-        label, _written(row["value"], unit=str(row.get("unit") or "")), small,
-        "" if told is None else explanation_html(told, label=str(label)),
-    )  # fmt: skip
-
-
-def _written(value: Any, *, unit: str) -> str:
-    return NOT_COMPUTABLE if pd.isna(value) else _quantity(float(value), unit=unit)
-
-
-def _quantity(value: float, *, unit: str) -> str:
-    if unit == "share":
-        return share(value)
-    if len(unit) == 3 and unit.isupper():
-        return money(value, currency=unit)
-    if unit == "ratio":
-        return number(value, decimals=2)
-    return f"{number(value)} {unit}".strip() if unit == "days" else number(value)
 
 
 def _html(markup: Markup, *, extra: Mapping[str, Any] | None = None) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SCHEMA = "pmo-results/1"
 STATE_FILE = "state.json"
 EXPLAINED = "explained"
+FIGURES = "figures"
 FIGURE_COLUMNS = ("name", "value", "unit", "reason")
 IDENTITY = ("organisation", "period", "as_of", "portfolio", "report", "snapshot")
 
@@ -188,6 +189,38 @@ def collect(results: Iterable[Results], *, table: str) -> pd.DataFrame:
     return whole[["portfolio_id", "period", *[c for c in whole.columns if c not in ("portfolio_id", "period")]]]
 
 
+def placed(results: Iterable[Results], *, table: str) -> pd.DataFrame:
+    """Put one published table of many reports together as :func:`collect` does, each row with its own place.
+
+    Parameters
+    ----------
+    results
+        In order of period and portfolio.
+    table
+        Name of a published table; :data:`FIGURES` are all published figures.
+
+    Returns
+    -------
+    DataFrame
+        ``portfolio_id, period, as_of, report``, the table's columns, and ``source_ref``: where the row is published,
+        ``highways/financial_outlook.json, table in_year, row 3`` or ``highways/financial_outlook.json, figure cpi``.
+    """
+    parts = [_placed(result, table=table) for result in results if table == FIGURES or table in result.tables]
+    whole = pd.concat([part for part in parts if len(part)] or parts[:1] or [pd.DataFrame()], ignore_index=True)
+    first = ["portfolio_id", "period", "as_of", "report", *(FIGURE_COLUMNS if table == FIGURES else ())]
+    whole = whole.reindex(columns=list(dict.fromkeys([*first, *whole.columns, "source_ref"])))
+    return whole if len(whole) else whole.astype("object")
+
+
+def _placed(result: Results, *, table: str) -> pd.DataFrame:
+    at, report = result.identity["portfolio"], result.identity["report"]
+    rows = result.figures if table == FIGURES else result.tables[table]
+    numbers = pd.Series(range(1, len(rows) + 1), index=rows.index).astype("str")
+    place = "figure " + rows["name"] if table == FIGURES else f"table {table}, row " + numbers
+    known = {"portfolio_id": at, "period": result.identity["period"], "as_of": result.as_of, "report": report}
+    return rows.assign(**known, source_ref=f"{at}/{report}.json, " + place)
+
+
 def owed_reports(
     *,
     reports: Sequence[str],
@@ -227,6 +260,29 @@ def owed_reports(
             as_of = None if key in failed else done.get(key)
             rows.append((*key, status, failed.get(key, {}).get("stage"), cause, as_of))
     return pd.DataFrame(rows, columns=["portfolio_id", "report", "status", "stage", "cause", "as_of"])
+
+
+def owed_places(owed: pd.DataFrame, *, returns: pd.DataFrame) -> pd.DataFrame:
+    """Return what a period owes with its place: the file that each portfolio returned, or that it returned none.
+
+    Parameters
+    ----------
+    owed
+        Result of :func:`owed_reports`.
+    returns
+        As there, with ``file``.
+
+    Returns
+    -------
+    DataFrame
+        ``owed`` with ``period``, ``usable`` (something usable was returned in the period) and ``source_ref``.
+    """
+    came = returns.drop_duplicates("portfolio_id", keep="last").set_index("portfolio_id")
+    told = came[["period", "known", "file"]].reindex(owed["portfolio_id"]).set_axis(owed.index)
+    file = told["file"].fillna("").astype("str")
+    file = file.where(file.ne(""), owed["portfolio_id"].astype("str") + ": nothing returned")
+    usable, place = told["known"].eq(told["period"]), file + ", report " + owed["report"]
+    return owed.assign(period=told["period"], usable=usable, source_ref=place)
 
 
 def _owed_status(entry: Mapping[Any, Any], *, page: bool) -> str:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given, strategies as st
 
 from pmo_lib import cli
-from pmo_lib.audit import Place, opened, remade, trace
+from pmo_lib.audit import Place, led_on, opened, remade, trace
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics.explained import Measured, counted, explained, picked, places, ranges, references, worked
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PERIOD = "2026-09"
 SEED, DRAWN, DROPPED, MOST_ROWS = 20260930, 50, 20, 4
+ROLLUP = "portfolio_rollup"
 Document = dict[str, Any]
 Reference = tuple[str, str, str]
 
@@ -52,7 +53,14 @@ def documents(outputs: Path) -> list[Document]:
     """What the portfolios' reports published."""
     paths = sorted((outputs / "demo" / PERIOD).glob("*/*.json"))
     found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-    return [document for document in found if document.get("report") in ABOUT]
+    return [document for document in found if document.get("report") in set(ABOUT) - {ROLLUP}]
+
+
+@pytest.fixture(scope="module")
+def whole(outputs: Path) -> Document:
+    """What the roll-up published."""
+    path = outputs / "demo" / PERIOD / f"{ROLLUP}.json"
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def place_of(document: Document, *, outputs: Path) -> Place:
@@ -86,10 +94,10 @@ def without_effect(named: NamedFigure, *, about: About, rows: list[Reference]) -
     return idle
 
 
-def test_every_published_figure_is_explained(documents: list[Document]) -> None:
+def test_every_published_figure_is_explained(documents: list[Document], whole: Document) -> None:
     """Every named figure carries definition, formula, unit, sign rule, source, and the numbers or the reason."""
-    assert {document["report"] for document in documents} == set(ABOUT)
-    for document in documents:
+    assert {document["report"] for document in documents} == set(ABOUT) - {ROLLUP}
+    for document in [*documents, whole]:
         told = document["explained"]
         assert sorted(told) == sorted(row["name"] for row in document["figures"])
         for row in document["figures"]:
@@ -190,6 +198,77 @@ def test_a_figure_of_other_settings_is_made_again_by_them(outputs: Path) -> None
         assert told.again.value == told.figure["value"]
         red.append(told.figure["value"])
     assert red[0] < red[1]
+
+
+def test_figures_of_the_rollup_are_made_again_from_what_they_name(whole: Document, outputs: Path) -> None:
+    """Each figure of the roll-up comes out the same from the published rows that it names alone, none of them idle."""
+    about, off, idle = about_of(whole, outputs=outputs), [], []
+    for name, told in whole["explained"].items():
+        rows = references(told["rows"])
+        made = about.named[name].make(picked(about.named[name], about=about, places=rows), given=about.given)
+        same = told["value"] is None or made.value == pytest.approx(told["value"], rel=1e-9, abs=5e-6)
+        off += [] if same and made.n == told["n"] else [(name, told["value"], made)]
+        idle += [(name, row) for row in without_effect(about.named[name], about=about, rows=rows)]
+    assert (off, idle) == ([], [])
+
+
+def test_a_rollup_that_counts_a_figure_twice_is_refused(whole: Document, outputs: Path) -> None:
+    """A total that the portfolios' figures do not give is not published."""
+    about, told = about_of(whole, outputs=outputs), whole["explained"]["risks_open"]
+    figure = {"name": "risks_open", "value": told["value"] + 1.0, "unit": "risks", "reason": None}
+    with pytest.raises(ReportError, match="risks_open"):
+        explained(figure, about=about)
+
+
+def test_every_figure_of_the_rollup_leads_on_to_sheet_and_row(whole: Document, outputs: Path) -> None:
+    """From each published figure or row that is named, the trace goes on to rows of the returned files."""
+    place, ends = place_of(whole, outputs=outputs), []
+    for name, told in whole["explained"].items():
+        for row in told["rows"] if not name.startswith(("reports_", "portfolios_")) else ():
+            leads = list(led_on(row, figure=name, place=place))
+            assert leads, (name, row)
+            nothing = all("= 0 " in lead.words and not lead.rows for lead in leads)
+            assert nothing or all("sheet" in each["place"] and each["rows"] for lead in leads for each in lead.rows)
+            ends += [each for lead in leads for each in lead.rows]
+    assert len(ends) > len(whole["explained"])
+
+
+def test_whole_life_cost_of_all_is_a_sum_of_workbook_cells(whole: Document, outputs: Path) -> None:
+    """The cells that the trace of the whole's cost ends in, added up in the workbooks, are the published total."""
+    [traced] = trace(place_of(whole, outputs=outputs), figure="whole_life_cost")
+    cells = []
+    for each in [row for leads in traced.leads for lead in leads for row in lead.rows]:
+        file, sheet = each["place"].split(", sheet ")
+        book = openpyxl.load_workbook(outputs / "demo" / "returns" / PERIOD / file, read_only=True, data_only=True)
+        lines = [list(line) for line in book[sheet].iter_rows(values_only=True)]
+        column = next(line for line in lines if "whole_life_cost_forecast" in line).index("whole_life_cost_forecast")
+        numbers = [int(reference.rpartition(" ")[2]) for _, _, reference in references([each])]
+        cells += [float(lines[number - 1][column]) for number in numbers]
+    assert cells
+    assert sum(cells) == pytest.approx(traced.figure["value"], abs=0.005)
+
+
+def test_trace_without_a_portfolio_is_of_the_whole(outputs: Path) -> None:
+    """``pmo trace`` without ``--portfolio`` prints the roll-up's figure, the portfolios' figures in it, and rows."""
+    asked = ["trace", "--org", "demo", "--period", PERIOD, "--figure", "risks_open"]
+    done = CliRunner().invoke(cli.commands, asked, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    for words in ("highways/risk_register.json, figure risks_open", "highways: risks_open = ", "sheet risks, row",
+                  "the same"):  # fmt: skip
+        assert words in done.output, done.output
+
+
+def test_the_rollup_links_the_figures_that_it_adds_up(outputs: Path, browsing: Browsing) -> None:
+    """On the page, each portfolio's figure of a total leads to its own explanation on the portfolio's page."""
+    folder = outputs / "demo" / PERIOD
+    with browsing.open(folder / f"{ROLLUP}.html", folder=folder, width=400, javascript=False) as visit:
+        assert visit.count(".kpi") == visit.count(".kpi details.why")
+        visit.page.locator("#figure-whole_life_cost summary").click()
+        links = visit.page.locator("#figure-whole_life_cost dd a").all()
+        assert len(links) == 2
+        links[0].click()
+        assert visit.page.locator("#figure-whole_life_cost").count() == 1
+        assert visit.page.url.endswith("financial_outlook.html#figure-whole_life_cost")
 
 
 def test_an_unknown_figure_names_the_nearest(outputs: Path) -> None:

@@ -11,6 +11,8 @@ from hypothesis import given, settings, strategies as st
 from pmo_lib import extracts
 from pmo_lib.errors import ReportError
 from pmo_lib.metrics import bridge, cohorts, facts, headline, hierarchy, movement, portfolio, standing, structure
+from pmo_lib.metrics.explained import explained
+from pmo_lib.metrics.named_rollup import Rollup
 from pmo_lib.parameters.models import Organisation
 
 NOW, BEFORE = "2026-09", "2026-08"
@@ -829,6 +831,23 @@ def test_a_bridge_ends_where_the_totals_do(rows: list[tuple[Any, ...]], silent: 
         amounts = (steps["amount"] * 100).round().astype("int64")
         assert (amounts.iloc[0], amounts.iloc[-1]) == (first, last)
         assert amounts.iloc[:-1].sum() == last
+    about = about_costs(history, owed=owed)
+    for figure in headline.bridge_figures(steps):
+        told = explained(figure, about=about)
+        assert told is not None
+        assert sum(place["count"] for place in told.rows) == told.n
+
+
+def about_costs(history: pd.DataFrame, *, owed: pd.DataFrame) -> Rollup:
+    """Return what the figures of a roll-up are about, where only whole-life costs were published."""
+    nothing = pd.DataFrame(columns=["portfolio_id", "period", "as_of", "report", "name", "value", "source_ref"])
+    rows = pd.Series(range(len(history)), index=history.index).astype("str")
+    tables = {
+        "whole_life_cost": history.assign(source_ref=history["portfolio_id"] + ".json, row " + rows),
+        "reports": owed.assign(period=NOW, usable=True, source_ref=owed["portfolio_id"] + owed["report"]),
+    }
+    between = movement.Between("", NOW, BEFORE)
+    return Rollup(lambda name: tables.get(name, nothing), between, COUNCIL, pd.Timestamp("2026-09-30"))
 
 
 periods = st.sampled_from(["2026-07", BEFORE, NOW])

@@ -103,7 +103,8 @@ def tracks(projects: pd.DataFrame, *, status: pd.DataFrame, column: str, between
     Returns
     -------
     DataFrame
-        :data:`TRACK_COLUMNS`, by project and report; ``finish_on`` and ``stage`` are null where the report has none.
+        :data:`TRACK_COLUMNS` and ``source_ref``, by project and report; ``finish_on`` and ``stage`` are null where the
+        report has none.
     """
     rows = projects[projects["period"].le(between.period)]
     elsewhere = rows["portfolio_id"].ne(between.portfolio_id)
@@ -118,7 +119,7 @@ def tracks(projects: pd.DataFrame, *, status: pd.DataFrame, column: str, between
         return_month=rows["period"],
         basis=BASES[column],
     )
-    return table[list(TRACK_COLUMNS)].reset_index(drop=True)
+    return table[[*TRACK_COLUMNS, "source_ref"]].reset_index(drop=True)
 
 
 def trend(tracked: pd.DataFrame) -> pd.DataFrame:

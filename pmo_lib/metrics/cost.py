@@ -140,9 +140,10 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
     -------
     DataFrame
         As :func:`pmo_lib.metrics.bridge.bridge`, with ``basis`` (the column of ``projects`` that was compared: the
-        forecast where there is any, else the baseline), ``price_base``, ``source_ref``, and ``last_known`` with
-        ``last_known_period`` of what was not returned. Without a report before, every project is in it with the cause
-        ``first report``.
+        forecast where there is any, else the baseline), ``price_base``, and ``last_known`` with ``last_known_period``
+        of what was not returned. ``source_ref`` and ``source_period`` say where a project stands (where it stood, if it
+        is gone), ``before_ref`` and ``before_period`` where it stood in the report before. Without a report before,
+        every project is in it with the cause ``first report``.
 
     Raises
     ------
@@ -171,9 +172,13 @@ def whole_life(projects_history: pd.DataFrame, *, states: pd.DataFrame, view: Vi
     told = in_words(why, known=known, write=lambda amount: money(amount, currency=currency))
     rows = bridge(pairs, reasons=told, currency=currency, reorganised=view.reorganised, before_reasons=before)
     rows = rows.merge(known, how="left", on="project_id")
-    sources = entering.drop_duplicates("project_id").set_index("project_id")["source_ref"]
     text = pd.Series("", index=rows.index, dtype="str")
-    return rows.assign(basis=text + column, price_base=text + base, source_ref=rows["project_id"].map(sources))
+    rows = rows.assign(basis=text + column, price_base=text + base)
+    for stem, side in (("source", entering), ("before", view.between.before(history))):
+        places = side.drop_duplicates("project_id").set_index("project_id")
+        rows[f"{stem}_ref"] = rows["project_id"].map(places["source_ref"])
+        rows[f"{stem}_period"] = rows["project_id"].map(places["period"])
+    return rows
 
 
 def outlook_movement(

@@ -32,7 +32,7 @@ COST = "positive is cost"
 OWN_RULE = "definition of this report"
 STATES = "states"
 REFERENCE = re.compile(r"(?P<place>.*), row (?P<row>\d+)")
-STAMPS = ("return_month", "period")
+STAMPS = ("return_month", "period")  # the first column of these tells the month of the return
 
 
 @dataclass(frozen=True)
@@ -312,4 +312,4 @@ def _must_agree(name: str, *, published: float | None, made: float | None) -> No
 
 def _stamp(rows: pd.DataFrame) -> str:
     """Name of the column with the month of the return."""
-    return next(name for name in STAMPS if name in rows.columns)
+    return next(name for name in rows.columns if name in STAMPS)

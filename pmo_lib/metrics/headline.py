@@ -98,7 +98,7 @@ def headline(
     rows = [
         *_coverage_figures(tables["coverage"]),
         *_tree_figures(tree.iloc[0]),
-        *_bridge_figures(tables["cost_bridge"]),
+        *bridge_figures(tables["cost_bridge"]),
         *_rater_figures(tables["ratings"], period=period),
         *_finish_figures(tables["finishes"]),
         *_slip_figures(tables["stage_slips"]),
@@ -184,8 +184,8 @@ def _tree_figures(top: pd.Series) -> Iterator[Figure]:
         yield _figure(name, value=top[column], unit=unit or str(top["currency"]) or "money", reason=reason)
 
 
-def _bridge_figures(steps: pd.DataFrame) -> Iterator[Figure]:
-    """Yield the amount of each cause; the first step is the last published total, with what has no report now."""
+def bridge_figures(steps: pd.DataFrame) -> Iterator[Figure]:
+    """Yield the amount of each cause as a figure; the first step is the last published total."""
     for row in steps[steps["kind"].eq("cause")].to_dict("records"):
         yield _figure(f"whole_life_cost_{_stem(row['step'])}", value=row["amount"], unit=str(row["currency"]))
     if len(steps):

@@ -30,7 +30,7 @@ PUBLISHED_PROJECT = (
 )  # fmt: skip
 PUBLISHED_RATING = (
     "project_id", "name", "assessor_role", "rating_scale", "rating", "rating_reason", "rating_before", "movement",
-    "note",
+    "note", "source_ref",
 )  # fmt: skip
 PUBLISHED_FINISH = ("project_id", "name", "finish_before_on", "finish_on", "moved_days", "reason", "basis")
 PUBLISHED_DECISION = ("decision_id", "name", "ask", "amount", "currency", "due_on", "days_left", "decider")

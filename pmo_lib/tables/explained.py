@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from pmo_lib.metrics.named_rollup import FIGURES, REPORTS
 from pmo_lib.theme import counted, month
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from pmo_lib.metrics.explained import Explanation
 
-MOST_RUNS, MOST_PLACES = 12, 6
+MOST_RUNS, MOST_PLACES, MOST_FIGURES = 12, 6, 12
+NOUNS = {FIGURES: "figure", REPORTS: "report"}
 
 
 def explanation_html(told: Explanation, *, label: str) -> Markup:
@@ -55,14 +57,24 @@ def _rows(told: Explanation) -> Markup:
     """Say where the rows stand: the first runs of each place; the published results hold them all."""
     if not told.rows:
         return Markup("none; looked at: {}").format(", ".join(told.looked_at))
-    total = counted(sum(place["count"] for place in told.rows), noun="row")
-    lines = [_place(place) for place in told.rows[:MOST_PLACES]]
-    left = told.rows[MOST_PLACES:]
-    more = [f"and {counted(len(left), noun='more sheet')}"] if left else []
+    nouns = (*NOUNS.values(), "row")
+    counts = {noun: sum(place["count"] for place in told.rows if _noun(place) == noun) for noun in nouns}
+    total = ", ".join(counted(count, noun=noun) for noun, count in counts.items() if count)
+    most = MOST_PLACES if _noun(told.rows[0]) == "row" else MOST_FIGURES
+    lines, left = [_place(place) for place in told.rows[:most]], told.rows[most:]
+    more = [f"and {counted(len(left), noun='more place')}"] if left else []
     return Markup("{}: {}").format(total, Markup("<br>").join([*lines, *more]))
 
 
-def _place(place: Mapping[str, Any]) -> str:
+def _noun(place: Mapping[str, Any]) -> str:
+    return NOUNS.get(str(place["table"]), "row")
+
+
+def _place(place: Mapping[str, Any]) -> Markup | str:
+    """Write where rows stand; a portfolio's figure leads on to its own explanation, on the portfolio's page."""
+    if place["table"] == FIGURES:
+        page, _, figure = str(place["place"]).partition(".json, figure ")
+        return Markup('<a href="{}.html#figure-{}">{}</a>: {}').format(page, figure, page, figure)
     runs = str(place["rows"]).split(", ") if place["rows"] else []
     shown = ", ".join(runs[:MOST_RUNS]) + (" …" if runs[MOST_RUNS:] else "")
     rows = f", {'row' if place['count'] == 1 else 'rows'} {shown}" if runs else ""
