@@ -245,12 +245,11 @@ def test_rows_are_sorted_by_value(sifted: Path, published: Path, browsing: Brows
         visit.value(NUMBER)
         count = visit.page.locator(".sift .count")
         for name, (up, down) in wanted.items():
-            told = "Cost m" if name == "Cost" else name
             for way, rows in (("ascending", up), ("descending", down)):
                 head(visit, name)
                 assert order(visit) == rows, name
                 assert [one for one in visit.value(HEADS) if one] == [way]
-                assert count.inner_text() == f"5 of 5 rows, by {told} {way}"
+                assert count.inner_text() == f"5 of 5 rows, by {name} {way}"
             head(visit, name)
             assert order(visit) == "ABCDE", name
             assert not any(visit.value(HEADS))
@@ -304,3 +303,24 @@ def test_without_a_script_the_table_is_whole(sifted: Path, published: Path, brow
     with browsing.open(sifted, folder=published, javascript=False) as visit:
         assert visit.page.locator(".sifted tbody tr").count() == len(REGISTER)
         assert visit.page.locator("button, input, select").count() == 0
+
+
+def test_paper_loses_no_column(published: Path, browsing: Browsing, tmp_path: Path) -> None:
+    """Each row of a table wider than paper is printed as a list of heading and cell; a narrow table stays a table."""
+    wide = pd.DataFrame({f"column{at}": [f"cell{at}-{'x' * 20}"] for at in range(12)})
+    tables = [
+        html_table(rows, columns=[Show(name, f"{name} of it") for name in rows.columns], caption="T").html
+        for rows in (wide, wide[["column0", "column1"]])
+    ]
+    path = published / "north" / "wide.html"
+    path.write_text(render(made(outputs=[displayed(text_html="".join(tables))])), encoding="utf-8")
+    with browsing.open(path, folder=published) as visit:
+        visit.page.pdf(path=tmp_path / "wide.pdf", format="A4")
+        assert [table.get_attribute("class") for table in visit.page.locator("table").all()] == ["listed", None]
+        visit.page.emulate_media(media="print")
+        last = visit.page.locator(".listed td").last
+        before = "element => getComputedStyle(element, '::before').content"
+        assert last.evaluate(before) == '"column11 of it: "'
+        box = last.bounding_box()
+        assert box is not None
+        assert box["width"] > 0

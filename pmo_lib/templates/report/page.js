@@ -151,7 +151,7 @@
 
     heads.forEach(function (head) {
       if (!head.dataset.by) { return; }
-      head.dataset.name = head.textContent.trim();
+      head.dataset.name = head.firstChild.textContent;
       if ("choice" in head.dataset) { choose(head); }
       var button = made("button", { type: "button", onclick: function () { sort(head); } });
       button.append.apply(button, head.childNodes);
@@ -167,10 +167,27 @@
 
   document.querySelectorAll("table.sifted").forEach(sift);
 
+  // A table that is wider than paper would lose its last columns there: each of its rows is printed as a list.
+  var PAPER = 703;  // A4 less its margins, in pixels
+
+  function listed(table) {
+    var labels = Array.from(table.tHead.rows[0].cells, function (head) { return head.textContent.trim(); });
+    table.classList.add("listed");
+    Array.from(table.rows).forEach(function (row) {
+      Array.from(row.cells).forEach(function (cell, at) { cell.dataset.label = labels[at]; });
+    });
+  }
+
   var folded = [];
   window.addEventListener("beforeprint", function () {
     folded = Array.from(document.querySelectorAll("details.data:not([open])"));
     folded.forEach(function (details) { details.open = true; });
+    document.body.classList.add("measured");
+    var wide = Array.from(document.querySelectorAll(".table > table:not(.listed)")).filter(function (table) {
+      return table.tHead && table.offsetWidth > PAPER;
+    });
+    document.body.classList.remove("measured");
+    wide.forEach(listed);
     document.querySelectorAll('[data-drawn="yes"]').forEach(function (plot) { window.Plotly.Plots.resize(plot); });
   });
   window.addEventListener("afterprint", function () {
