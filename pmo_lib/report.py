@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
@@ -29,14 +27,15 @@ from pmo_lib.metrics.named_risk import Risks
 from pmo_lib.metrics.quality import accounts, findings as listed
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
-from pmo_lib.results import Results, collect, glue, owed_reports, pages_of, published, read_failures
+from pmo_lib.results import Results, collect, figures_of, glue, owed_reports, pages_of, published, read_failures
+from pmo_lib.sentences.captions import stated
 from pmo_lib.sentences.quality import standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
 from pmo_lib.tables.explained import explanation_html, figures_html
 from pmo_lib.theme import NOT_COMPUTABLE, counted, day, money, month, number, share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pmo_lib.parameters.models import Exhibit, Organisation, Report, Reports
     from pmo_lib.snapshots import Rows
@@ -46,7 +45,6 @@ ECHO = "application/vnd.pmo.echo+json"
 EXHIBIT = "application/vnd.pmo.exhibit+json"
 PUBLISHED = "application/vnd.pmo.published+json"
 PLOTLY = "application/vnd.plotly.v1+json"
-SETTING = re.compile(r"\{(?P<name>[a-z_.]+)(?P<share>:share)?\}")
 MOST_TOLD = 8
 # What the figures of a report are about; every figure that it publishes is named there.
 ABOUT: dict[str, type[About]] = {"health_check": Health, "financial_outlook": Finance, "risk_register": Risks}
@@ -61,28 +59,6 @@ class Parameters(TypedDict, total=False):
     snapshot: str
     overrides: Mapping[str, str]
     section: str
-
-
-def _figures(results: Iterable[Results]) -> pd.DataFrame:
-    """Return the figures of several reports, each with the month that it speaks of."""
-    parts = [
-        result.figures.assign(
-            portfolio_id=result.identity["portfolio"], period=result.as_of, report=result.identity["report"]
-        )
-        for result in results
-    ]
-    columns = ["portfolio_id", "period", "report", "name", "value", "unit", "reason"]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def stated(caption: str, *, settings: Organisation) -> str:
-    """Write ``{simulation.cost_low:share}`` in a caption as the value that is in force, as a share or plainly."""
-
-    def value(found: re.Match[str]) -> str:
-        setting = attrgetter(found["name"])(settings)
-        return share(setting) if found["share"] else number(setting, decimals=0 if setting == int(setting) else 2)
-
-    return SETTING.sub(value, caption)
 
 
 def outputs_root() -> Path:
@@ -101,6 +77,7 @@ class Book:
     snapshot: Snapshot
     folder: Path
     shown: list[str] = field(default_factory=list)
+    lacked: list[tuple[str, ...]] = field(default_factory=list)
     figures_made: int = 0
     sections: list[str] = field(default_factory=list)
     opened: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -325,7 +302,7 @@ class Book:
 
         Columns as in :meth:`published_figures`; ``period`` is the month that a figure speaks of.
         """
-        return _figures(page for page in self._pages if not page.fresh and page.identity["period"] == self.period)
+        return figures_of(page for page in self._pages if not page.fresh and page.identity["period"] == self.period)
 
     def published(self, table: str) -> pd.DataFrame:
         """Return one published table of all portfolios in this period: ``portfolio_id``, ``period`` and its columns."""
@@ -338,7 +315,7 @@ class Book:
 
     def published_figures(self) -> pd.DataFrame:
         """Return all published figures: ``portfolio_id, period, report, name, value, unit, reason``."""
-        return _figures(self.results)
+        return figures_of(self.results)
 
     @cached_property
     def batch(self) -> pd.DataFrame:
@@ -412,12 +389,18 @@ class Book:
         self._below(spec, shown=None if table is None else table(metric), folded=figure is not None)
 
     def _absence(self, spec: Exhibit) -> Markup:
-        lacking = [name for name in spec.needs if self.table(name).empty]
+        lacking = tuple(name for name in spec.needs if self.table(name).empty)
         if not lacking:
             return Markup('<p class="nothing">{}</p>').format(spec.nothing)
-        return Markup('<p class="missing"><strong>Missing: {}.</strong> {}</p>').format(
-            ", ".join(lacking), spec.supplier
-        )
+        what = ", ".join(lacking)
+        if lacking in self.lacked:
+            return Markup(
+                "<details class='data'><summary>Missing: {}, as said above.</summary><p>{}</p></details>"
+            ).format(what, spec.supplier)
+        self.lacked.append(lacking)
+        more = sum(set(lacking) <= set(each.needs) for each in self.report.exhibits) - 1
+        same = f" The same is missing for {counted(more, noun='more exhibit')} of this page." if more else ""
+        return Markup('<p class="missing"><strong>Missing: {}.</strong> {}{}</p>').format(what, spec.supplier, same)
 
     def _below(self, spec: Exhibit, *, shown: HtmlTable | None, folded: bool) -> None:
         body = Markup("") if shown is None else Markup(shown.html)  # noqa: S704 - the table writer escapes

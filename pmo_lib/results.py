@@ -51,6 +51,18 @@ class Results:
         return self.as_of == self.identity["period"]
 
 
+def figures_of(results: Iterable[Results]) -> pd.DataFrame:
+    """Return the figures of several reports, each with the month that it speaks of."""
+    parts = [
+        result.figures.assign(
+            portfolio_id=result.identity["portfolio"], period=result.as_of, report=result.identity["report"]
+        )
+        for result in results
+    ]
+    columns = ["portfolio_id", "period", "report", "name", "value", "unit", "reason"]
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
 def glue(
     identity: Mapping[str, str],
     *,
