@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
@@ -33,6 +31,7 @@ from pmo_lib.parameters.load import find_root, load_reports, load_sections, sett
 from pmo_lib.results import (
     Results,
     collect,
+    figures_of,
     glue,
     owed_places,
     owed_reports,
@@ -41,14 +40,15 @@ from pmo_lib.results import (
     published,
     read_failures,
 )
+from pmo_lib.sentences.captions import stated
 from pmo_lib.sentences.quality import standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
 from pmo_lib.tables.explained import figures_html
 from pmo_lib.tables.tiles import tiles_html, written
-from pmo_lib.theme import counted, day, month, number, share
+from pmo_lib.theme import counted, day, month, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pmo_lib.parameters.models import Exhibit, Organisation, Report, Reports
     from pmo_lib.snapshots import Rows
@@ -58,7 +58,6 @@ ECHO = "application/vnd.pmo.echo+json"
 EXHIBIT = "application/vnd.pmo.exhibit+json"
 PUBLISHED = "application/vnd.pmo.published+json"
 PLOTLY = "application/vnd.plotly.v1+json"
-SETTING = re.compile(r"\{(?P<name>[a-z_.]+)(?P<share>:share)?\}")
 MOST_TOLD = 8
 # What the figures of a report are about; every figure that it publishes is named there.
 ABOUT: dict[str, type[About]] = {
@@ -77,22 +76,6 @@ class Parameters(TypedDict, total=False):
     section: str
 
 
-def _figures(results: Iterable[Results]) -> pd.DataFrame:
-    """Return the figures of several reports, each with the month that it speaks of."""
-    rows = placed(results, table=FIGURES)
-    return rows.assign(period=rows["as_of"])[["portfolio_id", "period", "report", "name", "value", "unit", "reason"]]
-
-
-def stated(caption: str, *, settings: Organisation) -> str:
-    """Write ``{simulation.cost_low:share}`` in a caption as the value that is in force, as a share or plainly."""
-
-    def value(found: re.Match[str]) -> str:
-        setting = attrgetter(found["name"])(settings)
-        return share(setting) if found["share"] else number(setting, decimals=0 if setting == int(setting) else 2)
-
-    return SETTING.sub(value, caption)
-
-
 def outputs_root() -> Path:
     """Return the folder that runs write to: ``PMO_OUTPUTS``, or ``outputs/`` beside the notebooks."""
     return Path(os.environ["PMO_OUTPUTS"]) if "PMO_OUTPUTS" in os.environ else find_root() / "outputs"
@@ -109,6 +92,7 @@ class Book:
     snapshot: Snapshot
     folder: Path
     shown: list[str] = field(default_factory=list)
+    lacked: list[tuple[str, ...]] = field(default_factory=list)
     figures_made: int = 0
     sections: list[str] = field(default_factory=list)
     opened: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -335,7 +319,7 @@ class Book:
 
         Columns as in :meth:`published_figures`; ``period`` is the month that a figure speaks of.
         """
-        return _figures(page for page in self._pages if not page.fresh and page.identity["period"] == self.period)
+        return figures_of(page for page in self._pages if not page.fresh and page.identity["period"] == self.period)
 
     def published(self, table: str) -> pd.DataFrame:
         """Return one published table of all portfolios in this period: ``portfolio_id``, ``period`` and its columns."""
@@ -348,7 +332,7 @@ class Book:
 
     def published_figures(self) -> pd.DataFrame:
         """Return all published figures: ``portfolio_id, period, report, name, value, unit, reason``."""
-        return _figures(self.results)
+        return figures_of(self.results)
 
     @cached_property
     def batch(self) -> pd.DataFrame:
@@ -431,12 +415,18 @@ class Book:
         self._below(spec, shown=None if table is None else table(metric), folded=figure is not None)
 
     def _absence(self, spec: Exhibit) -> Markup:
-        lacking = [name for name in spec.needs if self.table(name).empty]
+        lacking = tuple(name for name in spec.needs if self.table(name).empty)
         if not lacking:
             return Markup('<p class="nothing">{}</p>').format(spec.nothing)
-        return Markup('<p class="missing"><strong>Missing: {}.</strong> {}</p>').format(
-            ", ".join(lacking), spec.supplier
-        )
+        what = ", ".join(lacking)
+        if lacking in self.lacked:
+            return Markup(
+                "<details class='data'><summary>Missing: {}, as said above.</summary><p>{}</p></details>"
+            ).format(what, spec.supplier)
+        self.lacked.append(lacking)
+        more = sum(set(lacking) <= set(each.needs) for each in self.report.exhibits) - 1
+        same = f" The same is missing for {counted(more, noun='more exhibit')} of this page." if more else ""
+        return Markup('<p class="missing"><strong>Missing: {}.</strong> {}{}</p>').format(what, spec.supplier, same)
 
     def _below(self, spec: Exhibit, *, shown: HtmlTable | None, folded: bool) -> None:
         body = Markup("") if shown is None else Markup(shown.html)  # noqa: S704 - the table writer escapes

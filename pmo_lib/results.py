@@ -52,6 +52,12 @@ class Results:
         return self.as_of == self.identity["period"]
 
 
+def figures_of(results: Iterable[Results]) -> pd.DataFrame:
+    """Return the figures of several reports, each with the month that it speaks of."""
+    rows = placed(results, table=FIGURES)
+    return rows.assign(period=rows["as_of"])[["portfolio_id", "period", "report", "name", "value", "unit", "reason"]]
+
+
 def glue(
     identity: Mapping[str, Any],
     *,

@@ -173,6 +173,13 @@ def rating_look(rating: object) -> Look:
     return RATING_LOOKS.get(key) or GRADE_LOOKS.get(key) or NO_LOOK
 
 
+def rating_rank(rating: object) -> int:
+    """Return the place of a rating or grade from the best (0) to the worst; −1 for anything else."""
+    key = str(rating).lower().partition(", ")[0]
+    scale = list(RATING_LOOKS if key in RATING_LOOKS else GRADE_LOOKS)
+    return scale.index(key) if key in scale else -1
+
+
 def template() -> go.layout.Template:
     """Return the plotly template: quiet grid, direct labels, no frame."""
     axis = {

@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 
 import jobs
+import pandas as pd
 import pytest
-from browser import Browsing
-from test_render import PAYLOADS
+from browser import Browsing, Visit
+from test_render import PAYLOADS, displayed, made
 
-from pmo_lib.render import write_assets
+from pmo_lib.render import render, write_assets
+from pmo_lib.tables.html import Show, html_table
 from pmo_lib.workers import Workers
 
 pytestmark = pytest.mark.browser
@@ -187,3 +189,138 @@ def test_the_policy_fetches_nothing(published: Path, browsing: Browsing) -> None
         answer = visit.value("fetch('https://example.org/').then(() => 'sent', error => error.message)")
         assert answer != "sent"
         assert any("violates" in line and "default-src" in line for line in visit.told)
+
+
+# --- tables that can be sifted --------------------------------------------------------------------------------------
+
+REGISTER = pd.DataFrame(
+    [
+        ("Alpha", "open", 9.0, "", "2026-11-02", "severe", "Zoë"),
+        ("Bravo", "closed", 10.0, "", "2026-02-11", "low", "Yan"),
+        ("Charlie", "open", None, "not priced", None, "medium", None),
+        ("Delta", "open", -2e6, "", "2027-01-01", None, "Zoë"),
+        (PAYLOADS[2], "open", 10.0, "", "2025-12-31", "high", PAYLOADS[0]),
+    ],
+    columns=["title", "status", "cost", "why", "due_on", "grade", "owner"],
+)
+SIFTED = [
+    Show("title", "Title"),
+    Show("status", "Status", choice=True),
+    Show("cost", "Cost", "money_signed", "why"),
+    Show("due_on", "Due", "day"),
+    Show("grade", "Grade", "rating"),
+    Show("owner", "Owner", choice=True),
+]
+ROWS = "[...document.querySelectorAll('.sifted tbody tr')]"
+SEEN = f"{ROWS}.filter(row => row.checkVisibility()).map(row => row.dataset.n)"
+NUMBER = f"{ROWS}.forEach((row, at) => row.dataset.n = 'ABCDE'[at])"
+HEADS = "[...document.querySelectorAll('.sifted thead th')].map(head => head.getAttribute('aria-sort'))"
+
+
+@pytest.fixture(scope="module")
+def sifted(published: Path) -> Path:
+    """A page with one table that can be sifted, of five rows A to E."""
+    table = html_table(REGISTER, columns=SIFTED, caption="The register", sifted=True)
+    page = render(made(("markdown", "## Which?"), outputs=[displayed(text_html=table.html)]))
+    path = published / "north" / "sifted.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def order(visit: Visit) -> str:
+    """Return the rows that are seen, in their order."""
+    return "".join(visit.value(SEEN))
+
+
+def head(visit: Visit, name: str) -> None:
+    """Press a column's heading."""
+    visit.page.locator(".sifted thead button", has_text=name).click()
+
+
+def test_rows_are_sorted_by_value(sifted: Path, published: Path, browsing: Browsing) -> None:
+    """A heading sorts by value up, down and back, by mouse and keyboard; null is last both ways, equals keep order."""
+    wanted = {"Cost": ("DABEC", "BEADC"), "Due": ("EBADC", "DABEC"), "Grade": ("BCEAD", "AECBD"),
+              "Status": ("BACDE", "ACDEB")}  # fmt: skip
+    with browsing.open(sifted, folder=published) as visit:
+        visit.value(NUMBER)
+        count = visit.page.locator(".sift .count")
+        for name, (up, down) in wanted.items():
+            for way, rows in (("ascending", up), ("descending", down)):
+                head(visit, name)
+                assert order(visit) == rows, name
+                assert [one for one in visit.value(HEADS) if one] == [way]
+                assert count.inner_text() == f"5 of 5 rows, by {name} {way}"
+            head(visit, name)
+            assert order(visit) == "ABCDE", name
+            assert not any(visit.value(HEADS))
+        assert visit.page.get_by_text("not priced").is_visible()
+        for name in ("Due", "Status"):
+            visit.page.locator(".sifted thead button", has_text=name).focus()
+            visit.page.keyboard.press("Enter")
+        assert order(visit) == "BEADC", "the rows of one status stand by day"
+        assert visit.value(HEADS) == [None, "ascending", None, None, None, None]
+        assert visit.value("document.activeElement.textContent") == "Status", "the focus stays where it was"
+
+
+def test_rows_are_searched_and_chosen(sifted: Path, published: Path, browsing: Browsing) -> None:
+    """All words of a search must stand in a row, a choice narrows further, the count is live; paper holds all rows."""
+    with browsing.open(sifted, folder=published) as visit:
+        visit.value(NUMBER)
+        count = visit.page.locator(".sift [role=status][aria-live=polite]")
+        search = visit.page.get_by_role("searchbox", name="Search")
+        assert count.inner_text() == "5 of 5 rows"
+        search.fill("ZOE open")
+        assert order(visit) == "AD"
+        assert count.inner_text() == "2 of 5 rows; on paper all"
+        visit.page.emulate_media(media="print")
+        assert order(visit) == "ABCDE"
+        assert not visit.page.locator(".sift").is_visible()
+        visit.page.emulate_media(media="screen")
+        search.fill("")
+        visit.page.get_by_label("Status").select_option(label="open (4)")
+        visit.page.get_by_label("Owner").select_option(label="not stated (1)")
+        assert order(visit) == "C"
+        search.fill("nowhere")
+        assert count.inner_text() == "0 of 5 rows; on paper all"
+        visit.page.get_by_role("button", name="Reset").click()
+        assert order(visit) == "ABCDE"
+
+
+@pytest.mark.parametrize("width", [1440, 400])
+def test_sifting_runs_nothing_and_fits(width: int, sifted: Path, published: Path, browsing: Browsing) -> None:
+    """Hostile text in a cell or an option stays text, and the controls fit a narrow window."""
+    with browsing.open(sifted, folder=published, width=width) as visit:
+        assert f"{PAYLOADS[0]} (1)" in visit.page.get_by_label("Owner").locator("option").all_inner_texts()
+        visit.page.get_by_label("Owner").select_option(label=f"{PAYLOADS[0]} (1)")
+        visit.value(TOUCH_ALL)
+        assert visit.value("window.ran") is None
+        assert visit.errors == []
+        assert visit.value("document.documentElement.scrollWidth") <= width
+
+
+def test_without_a_script_the_table_is_whole(sifted: Path, published: Path, browsing: Browsing) -> None:
+    """Without JavaScript every row is there, and nothing that would not work."""
+    with browsing.open(sifted, folder=published, javascript=False) as visit:
+        assert visit.page.locator(".sifted tbody tr").count() == len(REGISTER)
+        assert visit.page.locator("button, input, select").count() == 0
+
+
+def test_paper_loses_no_column(published: Path, browsing: Browsing, tmp_path: Path) -> None:
+    """Each row of a table wider than paper is printed as a list of heading and cell; a narrow table stays a table."""
+    wide = pd.DataFrame({f"column{at}": [f"cell{at}-{'x' * 20}"] for at in range(12)})
+    tables = [
+        html_table(rows, columns=[Show(name, f"{name} of it") for name in rows.columns], caption="T").html
+        for rows in (wide, wide[["column0", "column1"]])
+    ]
+    path = published / "north" / "wide.html"
+    path.write_text(render(made(outputs=[displayed(text_html="".join(tables))])), encoding="utf-8")
+    with browsing.open(path, folder=published) as visit:
+        visit.page.pdf(path=tmp_path / "wide.pdf", format="A4")
+        assert [table.get_attribute("class") for table in visit.page.locator("table").all()] == ["listed", None]
+        visit.page.emulate_media(media="print")
+        last = visit.page.locator(".listed td").last
+        before = "element => getComputedStyle(element, '::before').content"
+        assert last.evaluate(before) == '"column11 of it: "'
+        box = last.bounding_box()
+        assert box is not None
+        assert box["width"] > 0

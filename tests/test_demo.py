@@ -608,14 +608,31 @@ def test_the_registers_have_what_boards_must_see(returns: Returns) -> None:
         assert {"open", "escalated", "closed", "occurred"} <= set(rows["status"])
 
 
+def test_responses_aim_the_right_way(returns: Returns) -> None:
+    """The target of a threat lies below what it was without a response, that of an opportunity above."""
+    rows = whole(returns, "risks")
+    probability, impact = (
+        rows[f"target_{of}_level"] - rows[f"inherent_{of}_level"] for of in ("probability", "impact")
+    )
+    threat = rows["kind"].eq("threat")
+    assert threat.any()
+    assert (probability[threat] < 0).all()
+    assert (impact[threat] <= 0).all()
+    assert (~threat).any()
+    assert (probability[~threat] > 0).all()
+    assert (impact[~threat] >= 0).all()
+
+
 def test_the_register_moves_between_periods(returns: Returns) -> None:
-    """From August to September scores fall and rise, risks are raised, and others are closed."""
+    """From August to September scores get better and worse, risks are raised, and others are closed."""
     before, now = (whole(returns, "risks", period=at).set_index(["portfolio_id", "risk_id"]) for at in PERIODS[1:])
     both = now.index.intersection(before.index)
     old, new = (
         rows.loc[both, "current_probability_level"] * rows.loc[both, "current_impact_level"] for rows in (before, now)
     )
-    assert (new < old).sum() >= 3
+    gain = (new - old).where(now.loc[both, "kind"].eq("opportunity"), old - new)
+    assert (gain > 0).sum() >= 3
+    assert (gain < 0).sum() >= 1
     assert (new > old).sum() >= 1
     assert len(now.index.difference(before.index)) >= 2
     assert now["closed_on"].ge("2026-09-01").sum() >= 2

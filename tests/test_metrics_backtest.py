@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from histories import history
+from hypothesis import given, settings, strategies as st
 from test_metrics_earned_value import REVAMP_AC, REVAMP_EV, REVAMP_PV
 from test_metrics_outlook import finance
 
@@ -128,17 +129,24 @@ def finance_row(project: str, returned: str, measure: str, month: str, amount: f
     return {"project_id": project, "return_month": returned, "measure": measure, "period": month, "amount": amount}
 
 
-def horizons(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return accuracy by horizon at January 2025."""
+VIEW = View("ROADS", "2025-01", "2024-10", 1)
+
+
+def returned(rows: list[dict[str, Any]], **managers: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the errors of past outlooks at January 2025, and the projects with their managers."""
     ids = list(dict.fromkeys(row["project_id"] for row in rows))
     told: list[dict[str, Any]] = [
-        {"period": month, "project_id": name, "delivery_status": "active"}
+        {"period": month, "project_id": name, "delivery_status": "active", "manager": managers.get(name)}
         for month in ("2024-10", "2025-01")
         for name in ids
     ]
-    view = View("ROADS", "2025-01", "2024-10", 1)
-    errors = accuracy.outlook_errors(finance(rows), projects=history("projects", told), states=STATES, view=view)
-    return accuracy.by_horizon(errors)
+    projects = history("projects", told)
+    return accuracy.outlook_errors(finance(rows), projects=projects, states=STATES, view=VIEW), projects
+
+
+def horizons(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return accuracy by horizon at January 2025."""
+    return accuracy.by_horizon(returned(rows)[0])
 
 
 def test_accuracy_and_bias_by_hand() -> None:
@@ -162,3 +170,99 @@ def test_a_year_that_is_not_over_is_not_judged() -> None:
         for month, amount in (("2024-12", 110.0), ("2025-12", 10.0))
     ]
     assert horizons([*rows, *later]).empty
+
+
+# --- past outlooks beside new ones ------------------------------------------------------------------------------
+
+
+def promised(rows: list[dict[str, Any]], *, ahead: int = 2, **managers: str) -> pd.DataFrame:
+    """Return the outlooks of last year as promises, judged within 5 %."""
+    errors, projects = returned(rows, **managers)
+    return accuracy.outlook_promises(errors, projects=projects, ahead=ahead, tolerance=0.05)
+
+
+def test_an_outlook_is_a_promise_of_its_forecaster() -> None:
+    """By hand: 120 for an out-turn of 100 is 17 % under, broken; 100 for 104 is kept; 0 for 10 is broken."""
+    past = promised(
+        [
+            *outlook_rows("A", said=120.0, spent=100.0),
+            *outlook_rows("B", said=100.0, spent=104.0),
+            *outlook_rows("C", said=0.0, spent=10.0),
+        ],
+        A="Ann",
+    )
+    assert past["kept"].tolist() == [False, True, False]
+    assert past["miss"].iloc[:2].round(4).tolist() == [-0.1667, 0.04]
+    assert pd.isna(past["miss"].iloc[2])
+    assert past["forecaster"].tolist() == ["Ann", "not stated", "not stated"]
+    assert set(past["kind"]) == {"outlook of the year"}
+
+
+@pytest.mark.parametrize(("ahead", "count"), [(0, 0), (1, 1), (3, 1), (4, 0)])
+def test_only_outlooks_as_far_ahead_are_compared(ahead: int, count: int) -> None:
+    """An outlook made two months before the end of its year says little of one made six months before, or of none."""
+    assert len(promised(outlook_rows("A", said=120.0, spent=100.0), ahead=ahead)) == count
+
+
+def test_the_same_amount_given_again_is_one_promise() -> None:
+    """By hand: October and November said 120, December 110: two promises, of October and of December."""
+    rows = outlook_rows("A", said=120.0, spent=100.0)
+    rows += [
+        finance_row("A", month, measure, at, amount)
+        for month, rest in (("2024-11", 110.0), ("2024-12", 100.0))
+        for measure, at, amount in (("actual", "2024-10", 10.0), ("forecast", "2024-12", rest))
+    ]
+    errors, projects = returned(rows)
+    past = accuracy.outlook_promises(errors, projects=projects, ahead=1, tolerance=0.05)
+    assert list(zip(past["period"], past["promised_amount"], strict=True)) == [("2024-10", 120.0), ("2024-12", 110.0)]
+
+
+def beside(rows: list[dict[str, Any]], *, now: list[tuple[str, float | None]], **managers: str) -> pd.DataFrame:
+    """Return outlooks of now beside those of last year, as if they looked two months ahead."""
+    errors, projects = returned(rows, **managers)
+    in_year = pd.DataFrame(now, columns=["project_id", "outlook"]).assign(currency="GBP", source_ref="f, row 1")
+    errors = errors.assign(months_ahead=11)  # as January, the month of the view, looks ahead
+    return accuracy.outlooks_beside(in_year, errors=errors, projects=projects, view=VIEW, tolerance=0.05)
+
+
+FIVE = [row for key, spent in zip("ABCDE", (100.0, 110.0, 120.0, 130.0, 140.0), strict=True)
+        for row in outlook_rows(key, said=100.0, spent=spent)]  # fmt: skip
+
+
+def test_the_outlook_of_now_stands_beside_those_of_its_forecaster_and_portfolio() -> None:
+    """By hand: five outlooks of 100 became 100 to 140: median 20 % dearer, one kept; Ann's two are too few to say."""
+    table = beside(FIVE, now=[("A", 50.0), ("B", 200.0), ("C", None)], A="Ann", B="Ann", C="Bo", D="Bo", E="Bo")
+    assert table["project_id"].tolist() == ["B", "A"], "the largest first, and none without an outlook"
+    assert table[["own_n", "forecaster_n", "forecaster_kept"]].to_numpy().tolist() == [[1, 2, 1], [1, 2, 1]]
+    assert table["portfolio_n"].tolist() == [5, 5]
+    assert table["portfolio_kept"].tolist() == [1, 1]
+    assert table["expected_by"].tolist() == ["portfolio", "portfolio"]
+    assert table["expected_amount"].round(2).tolist() == [240.0, 60.0]
+    of_one = beside(FIVE, now=[("A", 50.0)], **dict.fromkeys("ABCDE", "Ann"))
+    assert of_one["expected_by"].tolist() == ["forecaster"]
+
+
+def test_without_a_past_year_nothing_stands_beside() -> None:
+    """Where no past year can be judged the exhibit is empty, and the page says so."""
+    assert beside(FIVE[:2], now=[("A", 50.0)]).empty
+
+
+@given(
+    factor=st.integers(50, 200),
+    said=st.lists(st.integers(1, 10**6), min_size=5, max_size=8),
+    now=st.integers(1, 10**6),
+)
+@settings(max_examples=15)
+def test_outlooks_that_all_missed_alike_move_the_next_one_so(factor: int, said: list[int], now: int) -> None:
+    """Whatever the sizes, if every out-turn was f times its outlook, f times this one is to be expected."""
+    keys = [f"P{at}" for at in range(len(said))]
+    errors = pd.DataFrame(
+        {"year": "2024", "period": "2024-10", "months_ahead": 11, "project_id": keys, "own_of": "",
+         "outlook": [float(amount) for amount in said], "out_turn": [amount * factor / 100 for amount in said]}
+    )  # fmt: skip
+    projects = history("projects", [{"period": month, "project_id": key} for month in ("2024-10", "2025-01")
+                                    for key in keys])  # fmt: skip
+    in_year = pd.DataFrame({"project_id": keys[:1], "outlook": [float(now)], "currency": "GBP", "source_ref": "r"})
+    row = accuracy.outlooks_beside(in_year, errors=errors, projects=projects, view=VIEW, tolerance=0.05).iloc[0]
+    assert row["expected_amount"] == pytest.approx(now * factor / 100)
+    assert row["portfolio_kept"] == (len(said) if 95 <= factor <= 105 else 0)

@@ -253,6 +253,21 @@ class TestShow:
         (nothing,) = shown(begin(), lambda b: b.show("ratings", empty, figure=chart))
         assert "Nothing to show" in nothing["text/html"]
 
+    def test_what_is_missing_is_said_once(self) -> None:
+        """The first exhibit that lacks a table says so in full; each later one in a line that opens, hiding nothing."""
+        book, empty = begin(), pd.DataFrame()
+        first = book.report.exhibit("risks")
+        again = first.model_copy(update={"id": "risks-too", "supplier": "Whoever owns the risks <too>."})
+        book.report = book.report.model_copy(update={"exhibits": (*book.report.exhibits, again)})
+        (told,) = shown(book, lambda b: b.show("risks", empty))
+        assert "Missing: risks." in told["text/html"]
+        assert "The same is missing for 1 more exhibit of this page." in told["text/html"]
+        (later,) = shown(book, lambda b: b.show("risks-too", empty))
+        assert later["text/html"] == (
+            "<details class='data'><summary>Missing: risks, as said above.</summary>"
+            "<p>Whoever owns the risks &lt;too&gt;.</p></details>"
+        )
+
     def test_a_caption_states_the_settings_in_force(self) -> None:
         """A setting that a caption names is written as its value for this portfolio and run, never as its name."""
         rows = pd.DataFrame({"project_id": ["H1"]})

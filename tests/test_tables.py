@@ -84,3 +84,53 @@ def test_a_total_over_several_currencies_is_refused() -> None:
     columns = [Show("name", "Name"), Show("amount", "Amount", "money")]
     with pytest.raises(ValueError, match="amount: mixes currencies"):
         html_table(rows, columns=columns, caption="Asked", total=pd.Series({"name": "all", "amount": 3.0}))
+
+
+RISKS = pd.DataFrame(
+    {"title": ["A & B", "C", "D"], "grade": ["severe", None, "green, not assured"], "amount": [1 / 3, -2e6, None],
+     "due_on": pd.to_datetime(["2026-11-02", None, "2025-01-31"]), "why": ["", "never told", "withheld"]}
+)  # fmt: skip
+SIFTED = [Show("title", "Title"), Show("grade", "Grade", "rating", choice=True), Show("amount", "Cost", "money_signed",
+          reason="why"), Show("due_on", "Due", "day", reason="why")]  # fmt: skip
+
+
+def test_what_can_be_sifted_carries_its_values() -> None:
+    """Money, days and ratings carry the value that they are sorted by; what is null carries its reason only."""
+    html = html_table(RISKS, columns=SIFTED, caption="Risks", sifted=True).html
+    rows = [re.findall(r"<t[dh](?: scope=.row.)?(?: class=.\w+.)?( data-value=.*?)?>", row)
+            for row in html.partition("<tbody>")[2].split("\n") if row.startswith("<tr>")]  # fmt: skip
+    assert rows == [
+        ["", ' data-value="3"', ' data-value="0.333333333333"', ' data-value="2026-11-02"'],
+        ["", "", ' data-value="-2000000"', ""],
+        ["", ' data-value="0"', "", ' data-value="2025-01-31"'],
+    ]
+    assert re.findall(r"<th scope=\"col\"(.*?)>", html) == [
+        ' data-by="text"',
+        ' data-by="number" data-choice',
+        ' class="num" data-by="number"',
+        ' data-by="text"',
+    ]
+    assert html.count("never told") == 1
+    assert html.count("withheld") == 1
+
+
+def test_a_table_is_sifted_only_if_asked_for() -> None:
+    """Without the wish a table holds not one more byte for the script."""
+    html = html_table(RISKS, columns=SIFTED, caption="Risks").html
+    assert "data-" not in html
+    assert "sifted" not in html
+
+
+def test_amounts_in_several_currencies_have_no_order() -> None:
+    """Two dollars are not more than one pound: such a column is not offered for sorting."""
+    rows = pd.DataFrame({"name": ["A", "B"], "amount": [1.0, 2.0], "currency": ["GBP", "USD"]})
+    columns = [Show("name", "Name"), Show("amount", "Amount", "money")]
+    html = html_table(rows, columns=columns, caption="Asked", sifted=True).html
+    assert '<th scope="col" class="num">Amount' in html
+    assert "data-value" not in html
+
+
+def test_a_total_below_sifted_rows_is_refused() -> None:
+    """A total would stand below rows that are not all of its rows: such a table is not written."""
+    with pytest.raises(ValueError, match="Risks: a total below rows that can be sifted"):
+        html_table(RISKS, columns=SIFTED, caption="Risks", sifted=True, total=pd.Series({"title": "all"}))

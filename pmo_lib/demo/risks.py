@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -106,7 +106,7 @@ def _risk(risk_id: str, *, words: RiskWords, scale: Scale, rng: np.random.Genera
     probability, impact = int(rng.integers(2, 6)), int(rng.integers(2, 6))
     struck, path, quiet = rng.random(3)
     every = 0 if quiet < 0.12 else int(rng.integers(1, 4))
-    return Risk(
+    risk = Risk(
         id=risk_id,
         words=words,
         scale=scale,
@@ -126,6 +126,8 @@ def _risk(risk_id: str, *, words: RiskWords, scale: Scale, rng: np.random.Genera
         days_known=bool(rng.random() < 0.85),
         velocity_days=int(rng.integers(1, 120)) if rng.random() < 0.7 else None,
     )
+    # A response makes a threat smaller and an opportunity larger; both have drawn the same.
+    return risk if words.kind == "threat" else replace(risk, inherent=risk.target, target=risk.inherent)
 
 
 @lru_cache(maxsize=PROJECTS_KEPT)

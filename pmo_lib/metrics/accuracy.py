@@ -14,6 +14,7 @@ import pandas as pd
 from pmo_lib.metrics.accounts import outlooks
 from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR, FiscalYear
 from pmo_lib.metrics.money import one_base
+from pmo_lib.metrics.track_record import BESIDE_COLUMNS, OUTLOOK, named, set_beside
 
 if TYPE_CHECKING:
     from pmo_lib.metrics.fiscal import View
@@ -32,6 +33,8 @@ MISS_COLUMNS = [
 ]
 HORIZON_COLUMNS = ["months_ahead", "outlooks", "years", "wape", "bias", "reason", "out_turn", "currency"]
 ZERO = "the out-turn is 0"
+NEAR = 1  # months: as far ahead as now, give or take so many
+ROUNDING = 1e-9
 
 
 def outlook_errors(
@@ -95,6 +98,70 @@ def by_horizon(errors: pd.DataFrame) -> pd.DataFrame:
         reason=whole.isna().map({True: ZERO, False: ""}), currency=errors["currency"].iloc[0],
     )  # fmt: skip
     return table.sort_index(ascending=False).reset_index()[HORIZON_COLUMNS]
+
+
+def outlook_promises(errors: pd.DataFrame, *, projects: pd.DataFrame, ahead: int, tolerance: float) -> pd.DataFrame:
+    """Judge the outlooks of past years that looked as far ahead as one of now, each as a promise of its forecaster.
+
+    Parameters
+    ----------
+    errors
+        As :func:`outlook_errors` returns them.
+    projects
+        History, with managers and sponsors.
+    ahead
+        Months from now to the end of the year; outlooks of :data:`NEAR` more or fewer are used.
+    tolerance
+        An outlook is kept if the out-turn is off it by no more than this share, above or below.
+
+    Returns
+    -------
+    DataFrame
+        ``kind, project_id, name, forecaster, year, period, promised_amount, kept, miss``: one row for each amount that
+        was given for a year of a unit, with the ``period`` that gave it first. ``miss`` is out-turn ÷ outlook − 1,
+        positive is dearer; null where the outlook was 0.
+    """
+    near = errors[errors["months_ahead"].sub(ahead).abs().le(NEAR)].sort_values("period", kind="stable")
+    given = near.drop_duplicates(["year", "own_of", "project_id", "outlook"])
+    size = given["outlook"].astype("float64").abs()
+    short = given["out_turn"].astype("float64") - given["outlook"].astype("float64")
+    kept = short.abs().le(size * tolerance + ROUNDING * size)
+    told = given.assign(kind=OUTLOOK, promised_amount=given["outlook"], kept=kept, miss=short / size.where(size.gt(0)))
+    columns = ["kind", "project_id", "name", "forecaster", "year", "period", "promised_amount", "kept", "miss"]
+    return named(told, projects=projects)[columns].reset_index(drop=True)
+
+
+def outlooks_beside(
+    in_year: pd.DataFrame, *, errors: pd.DataFrame, projects: pd.DataFrame, view: View, tolerance: float
+) -> pd.DataFrame:
+    """Set the outlook of this year of each project beside what became of earlier ones.
+
+    Parameters
+    ----------
+    in_year
+        ``project_id, outlook, currency, source_ref`` of this year.
+    errors, projects, tolerance
+        As in :func:`outlook_promises`.
+    view
+        Month and fiscal calendar of the report.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`pmo_lib.metrics.track_record.beside`, the largest outlook first; empty where no past year has an
+        outlook that looked as far ahead and an out-turn.
+    """
+    ahead = MONTHS_OF_YEAR - view.year.number(view.period)
+    past = outlook_promises(errors, projects=projects, ahead=ahead, tolerance=tolerance)
+    if past.empty:
+        return pd.DataFrame(columns=list(BESIDE_COLUMNS))
+    now = in_year[in_year["outlook"].notna()].sort_values("outlook", ascending=False, kind="stable")
+    told = now[["project_id", "currency", "source_ref"]].assign(
+        period=view.period, kind=OUTLOOK, item=OUTLOOK, promised_amount=now["outlook"].astype("float64"),
+        promised_on=pd.Series(pd.NaT, index=now.index, dtype="datetime64[us]"),
+    )  # fmt: skip
+    table = set_beside(named(told, projects=projects), past=past)
+    return table.sort_values("promised_amount", ascending=False, kind="stable", ignore_index=True)
 
 
 def _errors_of(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pmo_lib.metrics.accounts import outlooks
-from pmo_lib.metrics.accuracy import by_horizon, outlook_errors
+from pmo_lib.metrics.accuracy import by_horizon, outlook_errors, outlooks_beside
 from pmo_lib.metrics.bridge import BRIDGE_COLUMNS, FIRST, bridge, bridge_steps
 from pmo_lib.metrics.fiscal import FiscalYear
 from pmo_lib.metrics.last_known import in_words, last_known
@@ -89,7 +89,18 @@ class Years:
     @property
     def past(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.accuracy.by_horizon`."""
-        return by_horizon(outlook_errors(self.finance, projects=self.projects, states=self.states, view=self.view))
+        return by_horizon(self.misses)
+
+    @cached_property
+    def misses(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.accuracy.outlook_errors`."""
+        return outlook_errors(self.finance, projects=self.projects, states=self.states, view=self.view)
+
+    @property
+    def beside(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.accuracy.outlooks_beside`."""
+        now, past, limit = self.this_year, self.misses, self.limits.in_year_tolerance
+        return outlooks_beside(now, errors=past, projects=self.projects, view=self.view, tolerance=limit)
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,10 +38,12 @@ if TYPE_CHECKING:
 
     from pmo_lib.parameters.models import Organisation
 
-FINISH, MILESTONE, COST, GREEN = KINDS = ("finish date", "milestone", "whole-life cost", "back to a better rating")
+FINISH, MILESTONE, COST, OUTLOOK, GREEN = KINDS = (
+    "finish date", "milestone", "whole-life cost", "outlook of the year", "back to a better rating",
+)  # fmt: skip
 ENOUGH = 5  # below this many promises a record says too little
 DAYS, SHARES = "days", "share"
-UNITS = {FINISH: DAYS, MILESTONE: DAYS, COST: SHARES, GREEN: ""}
+UNITS = {FINISH: DAYS, MILESTONE: DAYS, COST: SHARES, OUTLOOK: SHARES, GREEN: ""}
 PAST_COLUMNS = (
     "kind", "project_id", "name", "item", "forecaster", "period", "promised_on", "promised_amount", "outcome", "kept",
     "miss",
@@ -121,17 +123,20 @@ class Record:
         """The column of cost that goes with the column of the finish."""
         return "whole_life_cost_baseline" if self.column == "finish_baseline_on" else "whole_life_cost_forecast"
 
-    @cached_property
-    def forecasters(self) -> pd.Series:
-        """Who answers for the forecasts of each project, by period and project: its manager, else its sponsor."""
-        rows = self.projects.drop_duplicates(["period", "project_id"]).set_index(["period", "project_id"])
-        return rows["manager"].fillna(rows["sponsor"]).fillna(NOBODY)
-
     def named(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows with ``name`` of the project and its ``forecaster`` at the time."""
-        keys = pd.MultiIndex.from_arrays([rows["period"], rows["project_id"]])
-        who = self.forecasters.reindex(keys).fillna(NOBODY)
-        return rows.assign(name=rows["project_id"].map(names_of(self.projects)), forecaster=who.to_numpy())
+        return named(rows, projects=self.projects)
+
+
+def named(rows: pd.DataFrame, *, projects: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of ``period`` and ``project_id`` with ``name``, and who answered for the project's forecasts then.
+
+    The ``forecaster`` is its manager, else its sponsor; ``projects`` is a history.
+    """
+    one = projects.drop_duplicates(["period", "project_id"]).set_index(["period", "project_id"])
+    keys = pd.MultiIndex.from_arrays([rows["period"], rows["project_id"]])
+    who = one["manager"].fillna(one["sponsor"]).reindex(keys).fillna(NOBODY)
+    return rows.assign(name=rows["project_id"].map(names_of(projects)), forecaster=who.to_numpy())
 
 
 def past_promises(made: Record) -> pd.DataFrame:
@@ -199,10 +204,13 @@ def beside(made: Record) -> pd.DataFrame:
         outcome, how many were ``kept``, and the ``median`` miss. ``expected`` is the promise moved by the median of the
         narrowest of the three that has :data:`ENOUGH`, named in ``expected_by``; null where none has.
     """
-    present = _present(made)
+    return set_beside(_present(made), past=made.past)
+
+
+def set_beside(present: pd.DataFrame, *, past: pd.DataFrame) -> pd.DataFrame:
+    """Set promises of now (what :data:`BESIDE_COLUMNS` asks and is known) beside ``past`` ones; see :func:`beside`."""
     if present.empty:
         return pd.DataFrame(columns=list(BESIDE_COLUMNS))
-    past = made.past
     for whose, keys in (
         ("own", ["kind", "project_id"]),
         ("forecaster", ["kind", "forecaster"]),
@@ -373,6 +381,6 @@ def _expected(present: pd.DataFrame) -> pd.DataFrame:
     dated = usual.where(present["kind"].isin([FINISH, MILESTONE]))
     return present.assign(
         expected_on=present["promised_on"] + pd.to_timedelta(dated.round(), unit="D"),
-        expected_amount=present["promised_amount"] * (1.0 + usual.where(present["kind"].eq(COST))),
+        expected_amount=present["promised_amount"] * (1.0 + usual.where(present["kind"].isin([COST, OUTLOOK]))),
         expected_by=by.where(usual.notna(), ""),
     )

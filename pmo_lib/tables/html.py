@@ -16,6 +16,7 @@ from pmo_lib.theme import (
     month,
     number,
     rating_look,
+    rating_rank,
     share,
 )
 
@@ -44,7 +45,8 @@ NUMERIC: frozenset[str] = frozenset(
 class Show:
     """How one column of a metric table is shown.
 
-    ``reason`` names the column that says why a cell is null; ``unit`` the column with the currency of money.
+    ``reason`` names the column that says why a cell is null; ``unit`` the column with the currency of money. In a
+    table that can be sifted, a reader may choose among the values of a ``choice``, if they are few.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Show:
     reason: str = ""
     unit: str = ""
     note: str = ""
+    choice: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def html_table(
     columns: Sequence[Show],
     caption: str,
     total: pd.Series | None = None,
+    sifted: bool = False,
 ) -> HtmlTable:
     """Write a metric table as HTML.
 
@@ -90,12 +94,17 @@ def html_table(
         What the table holds, for everyone and for screen readers; plain text.
     total
         One more row for the foot, already computed by the metric.
+    sifted
+        Whether the page's script offers to search the rows, to choose among them and to sort them; without a script the
+        table is complete all the same. Cells then carry what they are sorted by: ``data-value``.
 
     Raises
     ------
     ValueError
-        If there is a total over amounts in several currencies.
+        If there is a total over amounts in several currencies, or over rows that can be sifted.
     """
+    if sifted and total is not None:
+        raise ValueError(f"{caption}: a total below rows that can be sifted would not be theirs: show it apart")
     if texts := _each_in_its_own(rows, columns=columns):
         if total is not None:
             raise ValueError(f"{', '.join(texts)}: mixes currencies above a total: convert at a stated rate first")
@@ -104,16 +113,19 @@ def html_table(
     told = _told_once(rows, columns=columns, total=total)
     columns = [column for column in columns if column not in told]
     writers = [_writer(rows, column=column, total=total) for column in columns]
-    head = Markup("").join(_heading(column, unit=unit) for column, (_, unit) in zip(columns, writers, strict=True))
-    records = rows.to_dict("records")
-    body = Markup("\n").join(_row(record, columns=columns, writers=[w for w, _ in writers]) for record in records)
+    head = Markup("").join(
+        _heading(column, unit=unit, sifted=sifted) for column, (_, unit) in zip(columns, writers, strict=True)
+    )
+    cells = _Cells(tuple(columns), tuple(writer for writer, _ in writers), sifted=sifted)
+    body = Markup("\n").join(map(cells.row, rows.to_dict("records")))
     foot = Markup("")
     if total is not None:
-        foot = Markup("<tfoot>{}</tfoot>").format(_row(dict(total), columns=columns, writers=[w for w, _ in writers]))
+        foot = Markup("<tfoot>{}</tfoot>").format(cells.row(dict(total)))
+    css = Markup(' class="sifted"') if sifted else Markup("")
     html = Markup(
-        '<div class="table" role="region" tabindex="0" aria-label="{0}"><table><caption>{0}</caption>\n'
+        '<div class="table" role="region" tabindex="0" aria-label="{0}"><table{5}><caption>{0}</caption>\n'
         "<thead><tr>{1}</tr></thead>\n<tbody>\n{2}\n</tbody>{3}</table>{4}</div>"
-    ).format(caption, head, body, foot, _told_in_words(told))
+    ).format(caption, head, body, foot, _told_in_words(told), css)
     return HtmlTable(str(html), len(rows), tuple(column.name for column in columns))
 
 
@@ -152,39 +164,52 @@ def badge(rating: Any) -> Markup:
     ).format(" hatched" if doubt else "", look.colour, look.text, look.shape, str(rating))
 
 
-def _heading(column: Show, *, unit: str) -> Markup:
+def _heading(column: Show, *, unit: str, sifted: bool) -> Markup:
     css = Markup(' class="num"') if column.form in NUMERIC else Markup("")
     unit_text = Markup(' <span class="unit">{}</span>').format(unit) if unit else Markup("")
     note = Markup(' title="{}"').format(column.note) if column.note else Markup("")
-    return Markup('<th scope="col"{}{}>{}{}</th>').format(css, note, column.label, unit_text)
+    by = Markup("")
+    if sifted and column.form != "amount":  # amounts in several currencies have no order
+        by = Markup(' data-by="{}"').format("number" if column.form in NUMERIC | {"rating"} else "text")
+        by += Markup(" data-choice") if column.choice else Markup("")
+    return Markup('<th scope="col"{}{}{}>{}{}</th>').format(css, note, by, column.label, unit_text)
 
 
-def _row(
-    record: dict[Any, Any],
-    *,
-    columns: Sequence[Show],
-    writers: Sequence[Callable[[Any], Markup]],
-) -> Markup:
-    return Markup("<tr>{}</tr>").format(Markup("").join(_cells(record, columns=columns, writers=writers)))
+@dataclass(frozen=True)
+class _Cells:
+    """Writes the rows of one table."""
+
+    columns: tuple[Show, ...]
+    writers: tuple[Callable[[Any], Markup], ...]
+    sifted: bool
+
+    def row(self, record: dict[Any, Any]) -> Markup:
+        return Markup("<tr>{}</tr>").format(Markup("").join(self._row(record)))
+
+    def _row(self, record: dict[Any, Any]) -> Iterator[Markup]:
+        for place, (column, writer) in enumerate(zip(self.columns, self.writers, strict=True)):
+            value = record.get(column.name)
+            wordless = column.form == "rating" and not column.reason
+            text = writer(value) if wordless or not _is_null(value) else _null(record, column=column)
+            key = _sort_key(value, form=column.form) if self.sifted else Markup("")
+            if place == 0:
+                yield Markup('<th scope="row"{}>{}</th>').format(key, text)
+            elif column.form in NUMERIC:
+                yield Markup('<td class="num"{}>{}</td>').format(key, text)
+            else:
+                css = f' class="{column.form}"' if column.form in ("prose", "source", "day") else ""
+                yield Markup("<td{}{}>{}</td>").format(Markup(css), key, text)  # noqa: S704 - one of three words
 
 
-def _cells(
-    record: dict[Any, Any],
-    *,
-    columns: Sequence[Show],
-    writers: Sequence[Callable[[Any], Markup]],
-) -> Iterator[Markup]:
-    for place, (column, writer) in enumerate(zip(columns, writers, strict=True)):
-        value = record.get(column.name)
-        wordless = column.form == "rating" and not column.reason
-        text = writer(value) if wordless or not _is_null(value) else _null(record, column=column)
-        if place == 0:
-            yield Markup('<th scope="row">{}</th>').format(text)
-        elif column.form in NUMERIC:
-            yield Markup('<td class="num">{}</td>').format(text)
-        else:
-            css = f' class="{column.form}"' if column.form in ("prose", "source", "day") else ""
-            yield Markup("<td{}>{}</td>").format(Markup(css), text)  # noqa: S704 - one of three words of ours
+def _sort_key(value: Any, *, form: Form) -> Markup:
+    """Return what a cell is sorted by, as an attribute; none where its words will do, or where it has no value."""
+    if _is_null(value) or form in ("text", "prose", "source", "flag", "amount"):
+        return Markup("")
+    if form in NUMERIC:
+        key = f"{float(value):.12g}"
+    else:
+        key = str(rating_rank(value)) if form == "rating" else str(value)[:10]  # a day or a month, as in ISO 8601
+    return Markup(' data-value="{}"').format(key)
 
 
 def _is_null(value: Any) -> bool:

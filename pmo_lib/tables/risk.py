@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pmo_lib.tables.html import HtmlTable, Show, html_table
@@ -172,12 +173,13 @@ def heat_table(heat: pd.DataFrame) -> HtmlTable:
 
 
 def register_table(register: pd.DataFrame) -> HtmlTable:
-    """Write the whole register, open risks first, the worst first."""
+    """Write the whole register, open risks first, the worst first; in the page it can be searched and sorted."""
     columns = [
-        *RISK,
-        Show("kind", "Kind"),
-        Show("status", "Status"),
-        GRADE,
+        *RISK[:2],
+        replace(RISK[2], choice=True),
+        Show("kind", "Kind", choice=True),
+        Show("status", "Status", choice=True),
+        replace(GRADE, choice=True),
         Show("score", "Score", "number", reason="score_reason"),
         Show("trend", "Trend", "number", reason="trend_reason", note="score now less score in the last register"),
         Show("probability", "Probability", "share"),
@@ -188,19 +190,21 @@ def register_table(register: pd.DataFrame) -> HtmlTable:
         Show("cause", "Cause", "prose"),
         Show("event", "Event", "prose"),
         Show("effect", "Effect", "prose"),
-        Show("category", "Category"),
-        Show("owner", "Owner"),
-        Show("response", "Response"),
+        Show("category", "Category", choice=True),
+        Show("owner", "Owner", choice=True),
+        Show("response", "Response", choice=True),
         Show("response_cost", "Cost of response", "money"),
         Show("fallback_plan", "Fallback plan", "prose"),
         Show("proximity_on", "May strike from", "day"),
-        Show("proximity_band", "Proximity"),
+        Show("proximity_band", "Proximity", choice=True),
         Show("velocity_days", "From trigger to impact", "days", reason="unsaid"),
         Show("age_days", "Age", "days"),
         Show("review_age_days", "Since review", "days"),
         SOURCE,
     ]
-    return html_table(_risks(register), columns=columns, caption="The register: every risk that was returned")
+    return html_table(
+        _risks(register), columns=columns, caption="The register: every risk that was returned", sifted=True
+    )
 
 
 def top_table(top: pd.DataFrame) -> HtmlTable:
