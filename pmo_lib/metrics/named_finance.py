@@ -78,7 +78,7 @@ RATES: dict[str, tuple[str, str]] = {
     ),
 }  # fmt: skip
 RATE_PARTS = {
-    "run_rate": SPENT, "run_rate_outlook": SPENT, "spent": SPENT, "recent_outlook": (*SPENT, "outlook"),
+    "run_rate": SPENT, "run_rate_outlook": SPENT, "spent": SPENT, "recent_outlook": SPENT,
     "required_run_rate": (*SPENT, "budget"), "exposure": (*SPENT, "commitments"),
     "headroom": (*SPENT, "budget", "commitments"), "committed_beyond": ("commitments", "remaining_forecast"),
 }  # fmt: skip
@@ -233,13 +233,10 @@ class FiscalFigures(About):
 
     def _rate_rows(self, name: str) -> Rows:
         rows = self._entries(*RATE_PARTS[name])
-        closed = rows["closed"].max()
-        recent = rows["number"].between(closed - 2, closed)
-        kept: Any = recent | rows["part"].ne("outlook") if name == "recent_outlook" else recent | True
         if name == "committed_beyond":
             ordered = pd.MultiIndex.from_frame(rows.loc[rows["part"].eq("commitments"), UNIT])
-            kept = pd.MultiIndex.from_frame(rows[UNIT]).isin(ordered)
-        return self._rows(rows[kept])
+            rows = rows[pd.MultiIndex.from_frame(rows[UNIT]).isin(ordered)]
+        return self._rows(rows)
 
     def _in_year(self) -> Iterator[NamedFigure]:
         texts = {
@@ -420,12 +417,11 @@ def _rate(rows: Rows, *, given: Given, name: str) -> Measured:
     closed = found["closed"]
     limits = LIMITS if "budget" in RATE_PARTS[name] else ()
     orders = ("commitments",) if "commitments" in RATE_PARTS[name] else ()
-    costs = COSTS if "outlook" in RATE_PARTS[name] else SPENT
-    used = found[found["part"].isin([*costs, *limits, *orders])]
-    recent = used[used["part"].isin(COSTS) & used["number"].between(closed - 2, closed)]
+    used = found[found["part"].isin([*SPENT, *limits, *orders])]
+    recent = used[used["part"].isin(SPENT) & used["number"].between(closed - 2, closed)]
     totals = {
         "spent": sum(_total(used, part) for part in SPENT), "budget": _total(used, *LIMITS),
-        "commitments": _total(used, "commitments"), "recent": _total(recent, *COSTS),
+        "commitments": _total(used, "commitments"), "recent": _total(recent, *SPENT),
     }  # fmt: skip
     terms = {**_terms(used, parts=SPENT), "budget": totals["budget"], "commitments": totals["commitments"],
              "cost of the last three": totals["recent"], **{n: v for n, v in known.items() if isinstance(v,

@@ -189,8 +189,8 @@ def run_rates(rows: pd.DataFrame, *, phased: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         ``name, label, value, unit, reason``, one row per figure; m is the number of closed months of the year (of a
         4-4-5 calendar: its closed weeks ÷ 52 × 12), and spent is actual to m + accrual at m. run_rate = spent / m;
-        run_rate_outlook = run_rate × 12; recent_outlook = spent + what the last three months cost, a month,
-        × (12 − m); required_run_rate = (budget − spent) / (12 − m); exposure = spent + commitments;
+        run_rate_outlook = run_rate × 12; recent_outlook = spent + actual and accrual of the last three closed
+        months, a month, × (12 − m); required_run_rate = (budget − spent) / (12 − m); exposure = spent + commitments;
         headroom = budget − exposure. A commitment is what was ordered and not received, so it holds no accrual; it
         counts whole, also what of it falls due after the year: committed_beyond is the part above the year's forecast
         to come, project by project. Empty where there are no months.
@@ -201,7 +201,8 @@ def run_rates(rows: pd.DataFrame, *, phased: pd.DataFrame) -> pd.DataFrame:
     m, left = float(closed["months_worth"].sum()), float(phased.loc[~phased["closed"], "months_worth"].sum())
     spent = _nothing(total["ytd_actual"]) + _nothing(total["accruals"])
     committed = spent + _nothing(total["commitments"])
-    recent = closed["outlook"].tail(3).sum() / max(closed["months_worth"].tail(3).sum(), 1)
+    lately = closed["actual"].tail(3).sum() + _nothing(total["accruals"])
+    recent = lately / max(closed["months_worth"].tail(3).sum(), 1)
     by_year = rows["level"].eq(PROJECT) & rows["basis"].eq("annual") & rows["outlook"].notna()
     none_closed = "" if m else "no month of the year is closed"
     mixed = "some projects have figures of the year only" if by_year.any() else none_closed
