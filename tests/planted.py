@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,22 +27,30 @@ Key = tuple[str, str]  # project and period
 NEAR_DAYS, NEAR = 20, 0.02  # so near to a limit two ways to measure may differ
 
 
-def histories(size: Size) -> Tables:
+def histories(size: Size, *, names: Collection[str] = NEEDED) -> Tables:
     """Return the clean returns of the made organisation as histories, with money as a snapshot gives it."""
-    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in NEEDED}
-    for (period, _), tables in organisation_tables(size).items():
-        for name in set(parts) & set(tables):
-            money = [column.name for column in TABLES[name].columns if column.kind == "money"]
-            own = tables[name].astype(dict.fromkeys(money, "float64"))
-            own.insert(0, "period", period)
-            parts[name].append(own)
-    return {name: pd.concat(found, ignore_index=True) for name, found in parts.items()}
+    parts = [
+        (period, name, tables[name])
+        for (period, _), tables in organisation_tables(size).items()
+        for name in set(names) & set(tables)
+    ]
+    return {
+        name: pd.concat([_dated(p, rows, name=n) for p, n, rows in parts if n == name], ignore_index=True)
+        for name in names
+    }
 
 
-def opened(outputs: Path) -> Tables:
+def _dated(period: str, rows: pd.DataFrame, *, name: str) -> pd.DataFrame:
+    money = [column.name for column in TABLES[name].columns if column.kind == "money"]
+    own = rows.astype(dict.fromkeys(money, "float64"))
+    own.insert(0, "return_month" if "period" in rows.columns else "period", period)
+    return own
+
+
+def opened(outputs: Path, *, names: Collection[str] = NEEDED) -> Tables:
     """Return the same of an organisation that the command wrote: workbooks with their faults, read and checked."""
     chain = open_snapshot(Archive(outputs / "demo" / "archive"), period=LAST_PERIOD, snapshot="").chain()
-    parts = {name: [(each.period, each.rows(name)) for each in chain] for name in NEEDED}
+    parts = {name: [(each.period, each.rows(name)) for each in chain] for name in names}
     return {name: over_time([(p, rows) for p, rows in found if rows is not None], name=name)
             for name, found in parts.items()}  # fmt: skip
 
