@@ -119,6 +119,7 @@ def test_words_that_name_a_cell_and_a_value_are_a_claim(text: str, kind: str, sa
         "We keep the project on track.", "The whole life cost rose by £2m.", "The end date is 31 February 2027.",
         "The whole life cost is £17.6.", "The whole life cost was £5m.", "HMCTS end date is March 2027.",
         "90% of projects are complete.", "Back to green in 2027?",
+        "The Whole Life Cost of £172m excludes sunk costs.", "The whole life cost is £5m, excluding VAT.",
     ],
 )  # fmt: skip
 def test_words_that_claim_nothing_of_the_cell_give_no_claim(text: str) -> None:

@@ -422,6 +422,20 @@ def test_one_switch_rates_against_the_original_or_by_last_years_rules() -> None:
     assert found.loc[("original", "today"), "named"] == "Bridge (green to red)"
 
 
+def test_no_report_is_held_against_a_baseline_of_later() -> None:
+    """Approved in August: in June and July there is nothing to hold a proposal against, whoever asks in September."""
+    outline = {"period": "", "project_id": "A", "name": "Bridge", "finish_forecast_on": "2027-01-31"}
+    projects = [outline | (BASE if month > "2026-07" else {}) | {"period": month} for month in MONTHS]
+    approved = {"project_id": "A", "version": "1", "approved_on": "2026-08-10", "budget": 1000.0}
+    versions = [approved | {"period": m, "finish_on": "2027-01-31"} for m in MONTHS if m > "2026-07"]
+    for rows in (versions, []):
+        case = judged(projects=projects, baselines=rows)
+        for against, measures in (("current", case.measured), ("original", case.from_the_start)):
+            found = measures.pivot(index="measure", columns="period", values="value")
+            for name in (SLIP, "changes outside the baseline", "benefits lost"):
+                assert found.loc[name].notna().tolist() == [False, False, True, True], (against, name)
+
+
 def test_last_years_rules_that_nobody_stated_are_null_with_a_reason() -> None:
     """Without limits of last year the comparison says so, and asking for them is an error of the parameters."""
     found = judged(organisation=Organisation(id="o", name="O")).rerated.set_index(["against", "rules"])

@@ -20,8 +20,10 @@ from pmo_lib.demo.network import calendar_rows, link_rows, task_rows, tasks_at_r
 from pmo_lib.demo.planning import artefact_rows, baseline_rows, change_rows, gate_rows, milestone_rows
 from pmo_lib.demo.risks import portfolio_risks, risk_rows, risks_of
 from pmo_lib.demo.standing import (
+    dimension_ratings,
     in_programme,
     narrative_rows,
+    overall,
     programme_row,
     project_row,
     published_rows,
@@ -30,6 +32,7 @@ from pmo_lib.demo.standing import (
     unit_rows,
 )
 from pmo_lib.demo.truth import Project, project_of
+from pmo_lib.demo.untruths import untruth
 from pmo_lib.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -112,10 +115,32 @@ def organisation_tables(size: Size = WHOLE) -> dict[tuple[str, str], Tables]:
     }
 
 
+def planted_untruths(size: Size = WHOLE) -> pd.DataFrame:
+    """Return the key of the false sentences in commentaries; no finding of intake speaks of them.
+
+    Returns
+    -------
+    DataFrame
+        ``kind`` (amount, day, colour, unchanged), ``period, portfolio_id, project_id, column_name, words``.
+    """
+    rows = [
+        (false.kind, period_of(month), unit.id, view.project.id, false.column, false.words)
+        for month in size.months
+        for unit in size.returning(month)
+        for view in _Return(unit, month, _everything_of(size), size.seed).views
+        if (false := untruth(view, rating=overall(dimension_ratings(view))))
+    ]
+    columns = ["kind", "period", "portfolio_id", "project_id", "column_name", "words"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def return_tables(unit: Unit, *, month: int, size: Size = WHOLE) -> Tables:
     """Return what one portfolio returns for one month."""
-    everything = _everything(size.portfolios, projects=size.projects, seed=size.seed)
-    return _Return(unit, month, everything, size.seed).tables()
+    return _Return(unit, month, _everything_of(size), size.seed).tables()
+
+
+def _everything_of(size: Size) -> tuple[Project, ...]:
+    return _everything(size.portfolios, projects=size.projects, seed=size.seed)
 
 
 @lru_cache(maxsize=8)

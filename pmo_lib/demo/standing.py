@@ -15,6 +15,7 @@ from pmo_lib.demo.months import long_date, month_of, period_of, working_day
 from pmo_lib.demo.planning import contingency, gate_rows, milestone_rows, stage_name, undecided
 from pmo_lib.demo.risks import risks_of
 from pmo_lib.demo.truth import PENNIES_PER_THOUSAND, PROJECTS_KEPT, Project, stream
+from pmo_lib.demo.untruths import untruth
 from pmo_lib.demo.wording import COST_CAUSES, METHODS, OBJECTIVES, SLIP_CAUSES, SPONSORS, at, choice, person, pounds
 
 if TYPE_CHECKING:
@@ -173,20 +174,27 @@ def dimension_ratings(view: View) -> Row:
     }
 
 
+def overall(rated: Row) -> str:
+    """Return the manager's overall rating: the worst of the four."""
+    parts = [str(rated[f"rating_{name}"]) for name in ("time", "cost", "scope", "benefits")]
+    return max(parts, key=RATINGS.index)
+
+
 def status_rows(view: View, *, submitted: date) -> Iterator[Row]:
     """Yield what the project manager says, and for large projects what independent assurance says beside it."""
     rated = dimension_ratings(view)
-    parts = [str(rated[f"rating_{name}"]) for name in ("time", "cost", "scope", "benefits")]
+    rating = overall(rated)
+    false = untruth(view, rating=rating)
     done, coming = _milestones(view)
     yield {
         "project_id": view.project.id,
         "status_date": view.status_on,
         "assessor_role": "PM",
-        "rating": max(parts, key=RATINGS.index),
+        "rating": rating,
         "rating_scale": "three-point",
         **rated,
         "percent_complete": view.done,
-        "narrative": narrative(view),
+        "narrative": f"{narrative(view)} {false.words}" if false else narrative(view),
         "submitted_on": submitted,
         "achievements": done,
         "next_steps": coming,
@@ -220,7 +228,7 @@ def _milestones(view: View) -> tuple[str, str]:
 
 
 def narrative(view: View) -> str:
-    """Return the manager's commentary; every number in it is one that the cells hold as well."""
+    """Return the manager's commentary, true so far; every number in it is one that the cells hold as well."""
     if view.state in ("proposed", "closed", "paused"):
         return {
             "proposed": "In the pipeline; business case in preparation.",

@@ -174,18 +174,21 @@ def _current(rows: pd.DataFrame) -> dict[str, pd.Series]:
 def _original(rows: pd.DataFrame, *, baselines: pd.DataFrame, settings: Organisation) -> dict[str, pd.Series]:
     """Return the first approval of each project: of the sheet baselines, or else of its first report.
 
-    Approved whole-life cost at first = as approved now − what later approvals added to the budget.
+    Approved whole-life cost at first = as approved now − what later approvals added to the budget. Nothing is held
+    against a baseline that was approved, or first returned, only after its report.
     """
     known = converted(baselines, columns=["budget"], rates=settings.rates, currency=settings.currency)
     known = known.sort_values("period", kind="stable").drop_duplicates(["project_id", "version"], keep="last")
     known = known.sort_values(["project_id", "approved_on", "version"], kind="stable")
     # By reindex, since a map over an empty table of dates fails.
     first = known.drop_duplicates("project_id").set_index("project_id").reindex(rows["project_id"]).set_axis(rows.index)
-    told = rows.groupby("project_id")[["finish_baseline_on", *MONEY]].transform("first")
-    budget = first["budget"].astype("float64")
+    by_project = rows.groupby("project_id")[["finish_baseline_on", *MONEY]]
+    told = by_project.transform("first").where(by_project.ffill().notna())
+    later = first["approved_on"].gt(rows["status_on"])
+    budget = first["budget"].astype("float64").mask(later)
     since = rows["budget_at_completion"] - budget
     return {
-        "base_finish_on": first["finish_on"].fillna(told["finish_baseline_on"]),
+        "base_finish_on": first["finish_on"].mask(later).fillna(told["finish_baseline_on"]),
         "base_cost": (rows["whole_life_cost_baseline"] - since).fillna(told["whole_life_cost_baseline"]),
         "base_budget": budget.fillna(told["budget_at_completion"]),
         "base_benefits": told["benefits_baseline"],

@@ -344,12 +344,14 @@ def _as_kind(piece: Piece, *, clause: _Clause) -> Piece | None:
 
 
 def _is_no_value(clause: _Clause, *, rest: list[Piece]) -> bool:
-    """Say whether what follows makes a value a difference (``£5m above``), the end of a range, or past."""
+    """Say whether what follows makes a value a difference (``£5m above``), a part, the end of a range, or past."""
     following = [piece for piece in rest[:4] if piece.kind != UNIT]
     if not following:
         return False
     first, second = following[0], following[1] if len(following) > 1 else following[0]
     if first.kind in ("gap", MOST, LEAST) or first.text.lower() in PAST or first.text.lower().endswith("ed"):
+        return True
+    if any(piece.text.lower().startswith("exclud") for piece in (first, second)):  # the cell holds the whole
         return True
     word = first.text.lower()
     if word in ("in", "as", "at") and any(piece.kind in (STAMP, DATE, NUMBER) for piece in following):

@@ -30,8 +30,10 @@ def ratings_sentence(ratings: pd.DataFrame) -> str:
     said = [f"Computed against {standard}, of {projects}: {', '.join(counts)}."]
     first = whole.iloc[0]
     if first["rating"] in ("red", "amber") and first["value"] == first["value"]:
-        figure = quantity(float(first["value"]), unit=str(first["unit"]))
-        said.append(f"First stands {first['name']}: {first['measure']} {figure}.")
+        figure = f"{first['measure']} {quantity(float(first['value']), unit=str(first['unit']))}"
+        lately = first["raw"] != first["computed"] == first["rating"]
+        told = f"{first['rating']} as lately, {figure} by this report" if lately else figure
+        said.append(f"First stands {first['name']}: {told}.")
     held = int((whole["raw"].notna() & whole["raw"].ne(whole["computed"])).sum())
     doubt = whole[whole["assured"].eq(False) & whole["rating"].notna()]["name"]
     said += [f"{counted(held, noun='improvement')} too recent to count."] if held else []
