@@ -305,6 +305,29 @@ def test_corrective_actions_have_age_and_effect_so_far() -> None:
     ]
 
 
+def test_an_action_is_judged_by_the_figure_that_is_breached() -> None:
+    """For a breach of quality the share of artefacts counts, and neither another dimension nor another figure."""
+    action = SEPTEMBER | {"action_id": "X", "description": "Approve the plan", "due_on": "2026-10-20"}
+    before = action | {"period": "2026-08", "status_date": "2026-08-31"}
+    tables = registers(actions=[before, action])
+    late = {"artefacts not approved": [0.6, 0.6, 0.6, 0.4], SLIP: [0, 0, 10, 80]}
+    table = rated(measured(late), limits=LIMITS, hysteresis_days=56)
+    beyond = exceptions.exceptions(table, tables=tables, between=NOW, status_on=STATUS_ON)
+    row = exceptions.corrective_actions(
+        beyond, actions=tables["actions"], measured=measured(late), between=NOW, status_on=STATUS_ON
+    ).iloc[0]
+    assert row[["measure", "value_before", "value_now", "helped"]].tolist() == [
+        "artefacts not approved", 0.6, 0.4, "better",
+    ]  # fmt: skip
+    worked = {SLIP: [0, 0, 10, 20], "finish by the work done": [0, 0, 95, 110]}
+    table = rated(measured(worked), limits=LIMITS, hysteresis_days=56)
+    beyond = exceptions.exceptions(table, tables=tables, between=NOW, status_on=STATUS_ON)
+    row = exceptions.corrective_actions(
+        beyond, actions=tables["actions"], measured=measured(worked), between=NOW, status_on=STATUS_ON
+    ).iloc[0]
+    assert row[["measure", "value_before", "value_now"]].tolist() == ["finish by the work done", 95, 110]
+
+
 def test_the_loop_follows_what_was_asked_to_whether_it_helped() -> None:
     """Asked, taken, done, helped: each as far as it came, on the figure that stood worst before; too early is said."""
     june = {"period": "2026-06", "status_date": "2026-06-30", "project_id": "A"}
@@ -328,7 +351,10 @@ def test_the_loop_follows_what_was_asked_to_whether_it_helped() -> None:
 
 
 def test_gates_are_overdue_due_or_held_with_conditions() -> None:
-    """A gate has a state, its days, how its day moved since the first report, and the age of open conditions."""
+    """A gate has a state, its days, how its day moved since the first report, and the age of open conditions.
+
+    Conditions that were set and of which nothing is said since are open, not closed.
+    """
     rows = [
         {"period": "2026-08", "project_id": "A", "gate": "G2", "planned_on": "2026-09-01"},
         {"period": "2026-09", "project_id": "A", "gate": "G2", "planned_on": "2026-09-20"},
@@ -336,6 +362,8 @@ def test_gates_are_overdue_due_or_held_with_conditions() -> None:
         {"period": "2026-09", "project_id": "A", "gate": "G4", "planned_on": "2026-12-30"},
         {"period": "2026-09", "project_id": "A", "gate": "G1", "planned_on": "2026-06-01", "held_on": "2026-06-02",
          "outcome": "amber", "conditions": 3, "conditions_open": 1},
+        {"period": "2026-09", "project_id": "A", "gate": "G1b", "planned_on": "2026-06-01", "held_on": "2026-06-01",
+         "outcome": "amber", "conditions": 2},
         {"period": "2026-09", "project_id": "A", "gate": "G0", "planned_on": "2026-05-01", "held_on": "2026-05-02"},
     ]  # fmt: skip
     projects = history("projects", [PROJECT])
@@ -344,11 +372,12 @@ def test_gates_are_overdue_due_or_held_with_conditions() -> None:
     found = gates.calendar(history("gates", rows), ready=ready, projects=projects, between=NOW, window=window)
     told = found.set_index("gate")
     assert told["state"].to_dict() == {
-        "G2": "overdue", "G3": "due", "G1": "conditions open", "G4": "later", "G0": "held",
+        "G2": "overdue", "G3": "due", "G1": "conditions open", "G1b": "conditions open", "G4": "later", "G0": "held",
     }  # fmt: skip
     assert told.loc["G2", ["days", "moved_days"]].tolist() == [-10, 19]
     assert told.loc["G1", ["condition_days", "conditions_open"]].tolist() == [120, 1]
-    assert found["gate"].tolist() == ["G2", "G3", "G1", "G4", "G0"]
+    assert told.loc["G1b", ["condition_days", "open_reason"]].tolist() == [121, "not stated"]
+    assert found["gate"].tolist() == ["G2", "G3", "G1", "G1b", "G4", "G0"]
 
 
 def test_artefacts_of_a_stage_still_to_come_are_not_required() -> None:

@@ -404,6 +404,14 @@ def test_run_rates_by_hand() -> None:
     assert (found["exposure"], found["headroom"]) == (82, 38)
 
 
+def test_the_last_months_count_all_that_was_spent() -> None:
+    """Cost of a project that gave no forecast is in the rate of the last three months as it is in what is spent."""
+    book = [*monthly("A"), *(row("B", "actual", 20, month=number) for number in (4, 5, 6))]
+    found = run_rates(levels(entries(book)), phased=phased(entries(book))).set_index("name")["value"]
+    assert found["spent"] == 66 + 60
+    assert found["recent_outlook"] == 126 + (33 + 60) / 3 * 6
+
+
 @pytest.mark.parametrize(
     ("rows", "name", "reason"),
     [

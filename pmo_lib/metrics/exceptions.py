@@ -133,18 +133,20 @@ def corrective_actions(
     actions
         History.
     measured
-        Measures against the original baseline: a re-baseline in between must not look like a success.
+        Measures against the original baseline, where one is part of them: a re-baseline in between must not look like a
+        success.
 
     Returns
     -------
     DataFrame
         :data:`ACTION_COLUMNS`, by project and due date: what is open, and what was done since the breach began.
-        ``age_days`` counts from the first report that holds the action. ``value_before`` is the figure of the first
-        breached dimension in that report, ``value_now`` in this one; ``helped`` compares them, and proves no cause.
+        ``age_days`` counts from the first report that holds the action. ``value_before`` is the figure that is breached
+        first in that report, ``value_now`` in this one; ``helped`` compares them, and proves no cause.
     """
     spans = exceptions.groupby("project_id", sort=False).agg(
-        since_on=("since_on", "min"), dimension=("dimension", "first"), name=("name", "first")
-    )
+        since_on=("since_on", "min"), dimension=("dimension", "first"), measure=("measure", "first"),
+        name=("name", "first"),
+    )  # fmt: skip
     ours = actions[actions["project_id"].isin(spans.index) & actions["period"].le(between.period)]
     asked_on = ours.groupby(["project_id", "action_id"])["status_date"].min().rename("asked_on").reset_index()
     now = between.now(ours).merge(asked_on, on=["project_id", "action_id"]).join(spans, on="project_id")
@@ -168,8 +170,8 @@ def effects(rows: pd.DataFrame, *, measured: pd.DataFrame, least_days: int) -> p
     Parameters
     ----------
     rows
-        ``project_id, from_on, until_on``, and optionally ``dimension``: the figure is of it, else of the dimension of
-        the four that stood worst in the last report up to ``from_on``.
+        ``project_id, from_on, until_on``, and optionally ``dimension`` and ``measure``: the figure, or another one of
+        the dimension; without them of the one of the four that stood worst in the last report up to ``from_on``.
     measured
         Result of :func:`pmo_lib.metrics.measures.measures`.
     least_days
@@ -179,10 +181,9 @@ def effects(rows: pd.DataFrame, *, measured: pd.DataFrame, least_days: int) -> p
     -------
     DataFrame
         ``rows`` with ``measure, unit, value_before, value_after, helped`` (better, worse, the same, too early, not
-        known) and ``value_reason``. Both values are of one and the same measure: the first of the dimension that has a
-        value in both reports.
+        known) and ``value_reason``. Both values are of one and the same measure, which has a value in both reports.
     """
-    known = measured[measured["dimension"].isin(OVERALL) & measured["value"].notna()]
+    known = measured[measured["value"].notna()]
     by_project = {str(project): own for project, own in known.groupby("project_id")}
     told = [_effect(row, known=by_project.get(str(row["project_id"])), least_days=least_days) for row in _records(rows)]
     columns = ["dimension", "measure", "unit", "value_before", "value_after", "helped", "value_reason"]
@@ -191,8 +192,7 @@ def effects(rows: pd.DataFrame, *, measured: pd.DataFrame, least_days: int) -> p
 
 
 def _effect(row: Mapping[str, Any], *, known: pd.DataFrame | None, least_days: int) -> tuple[Any, ...]:
-    dimension = row.get("dimension")
-    wanted = dimension if dimension in OVERALL else None
+    wanted = row.get("dimension")
     if known is None or pd.isna(row["from_on"]) or pd.isna(row["until_on"]):
         return (wanted, None, None, None, None, UNKNOWN, "no figure of the project")
     dates = known["status_on"]
@@ -201,10 +201,10 @@ def _effect(row: Mapping[str, Any], *, known: pd.DataFrame | None, least_days: i
         return (wanted, None, None, None, None, UNKNOWN, "no report before it")
     before, after = (known[dates.eq(day)].set_index("measure") for day in (start, end))
     both = before.join(after["value"].rename("after"), how="inner")
-    both = both[both["dimension"].eq(wanted)] if wanted else both
+    both = both[both["dimension"].eq(wanted) if wanted else both["dimension"].isin(OVERALL)]
     if both.empty:
         return (wanted, None, None, None, None, UNKNOWN, "no figure in both reports")
-    name = str(both.index[0]) if wanted else str(_depth(both).idxmax())
+    name = str(row["measure"] if row.get("measure") in both.index else _depth(both).idxmax())
     value, later = (float(both[column].loc[name]) for column in ("value", "after"))
     early = (pd.Timestamp(row["until_on"]) - pd.Timestamp(row["from_on"])).days < least_days
     helped = EARLY if early else verdict(value, after=later, unit=UNITS[name])

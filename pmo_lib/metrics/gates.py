@@ -22,7 +22,7 @@ ORDER = (OVERDUE, DUE, CONDITIONS, AHEAD, UNDATED, HELD)
 GATE_COLUMNS = (
     "project_id", "name", "gate", "state", "planned_on", "first_planned_on", "moved_days", "held_on", "days",
     "outcome", "conditions", "conditions_open", "condition_days", "approved", "required", "readiness_share", "stage",
-    "moved_reason", "outcome_reason", "condition_reason", "readiness_reason", "source_ref",
+    "moved_reason", "outcome_reason", "open_reason", "condition_reason", "readiness_reason", "source_ref",
 )  # fmt: skip
 MISSING, NOT_APPROVED, REVIEW_DUE, APPROVED, NOT_STATED = (
     "missing", "not approved", "review overdue", "approved", "not stated",
@@ -148,14 +148,18 @@ def calendar(
     DataFrame
         :data:`GATE_COLUMNS`, in order of state, then of day. ``days`` counts from the status date to the planned day
         (negative: overdue), or from the day it was held. ``moved_days`` = planned now − planned in the first report,
-        positive is later. ``condition_days`` is how long conditions have been open: since the gate was held.
+        positive is later. ``condition_days`` is how long conditions have been open: since the gate was held;
+        where the return does not say how many are open, those that were set are.
         Readiness is told of gates that are not held.
     """
     day, until = window
     now = between.now(gates).drop_duplicates(["project_id", "gate"], keep="last").reset_index(drop=True)
     told = gates[gates["planned_on"].notna()].sort_values("period", kind="stable")
     first = told.drop_duplicates(["project_id", "gate"]).set_index(["project_id", "gate"])["planned_on"]
-    held, open_now = now["held_on"].notna(), now["conditions_open"].fillna(0).gt(0)
+    held = now["held_on"].notna()
+    # Conditions that were set stay open until the return says that none is.
+    untold = held & now["conditions_open"].isna() & now["conditions"].fillna(0).gt(0)
+    open_now = now["conditions_open"].fillna(0).gt(0) | untold
     keys = pd.MultiIndex.from_frame(now[["project_id", "gate"]])
     first_on = pd.Series(first.reindex(keys).to_numpy(), index=now.index, dtype="datetime64[us]")
     days = (now["planned_on"].where(~held, now["held_on"]) - day).dt.days.astype("Int64")
@@ -169,6 +173,9 @@ def calendar(
         condition_days=(day - now["held_on"]).dt.days.astype("Int64").where(open_now & held),
         moved_reason="no day planned",
         outcome_reason=pd.Series("not held", index=now.index, dtype="str").mask(held, "no outcome stated"),
+        open_reason=pd.Series("not held", index=now.index, dtype="str")
+        .mask(held, "none set")
+        .mask(untold, "not stated"),
         condition_reason=pd.Series("none open", index=now.index, dtype="str").mask(~held, "not held"),
         readiness_reason=pd.Series(NO_ARTEFACT, index=now.index, dtype="str").mask(held, "held"),
     ).join(shown, on="project_id")

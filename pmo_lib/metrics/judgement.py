@@ -329,7 +329,7 @@ class Judgement:
         return beyond.corrective_actions(
             self.exceptions,
             actions=self.tables["actions"],
-            measured=self.from_the_start,
+            measured=self._held_against(ORIGINAL),
             between=self.between,
             status_on=self.status_on,
         )

@@ -204,7 +204,7 @@ def gates_table(gates: pd.DataFrame) -> HtmlTable:
         Show("ready", "Ready: artefacts approved", reason="readiness_reason"),
         Show("outcome", "Outcome", "rating", reason="outcome_reason"),
         Show("conditions", "Conditions", "number", reason="outcome_reason"),
-        Show("conditions_open", "Open", "number", reason="outcome_reason"),
+        Show("conditions_open", "Open", "number", reason="open_reason"),
         Show("condition_days", "Open for days", "number", reason="condition_reason"),
         SOURCE,
     ]
