@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -25,6 +26,14 @@ def _missing(what: str) -> NoReturn:
     if os.environ.get("PMO_CI") == "1":
         pytest.fail(f"PMO_CI=1, but {what}")
     pytest.skip(what)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def same_main() -> Iterator[None]:
+    """Put ``__main__`` back: a shell that a test starts takes its place, and a fork server needs the real one."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
