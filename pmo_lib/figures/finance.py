@@ -238,6 +238,8 @@ def under_bars(underspends: pd.DataFrame) -> go.Figure:
     looks = {"end date kept or advanced": SERIES[1], "end date moved later": ACCENT, "end date not known": HOLD}
     known = underspends["kept"].dropna()
     head = f"{int(known.sum())} of {counted(len(known), noun='large underspend')} kept or advanced the end date"
+    if known.empty:
+        head = f"{counted(len(underspends), noun='large underspend')}, none with end dates to compare"
     names = [f"{year}: {counted(int(total), noun='underspend')}" for year, total in counts.sum(axis="columns").items()]
     return _stack(counts, looks=looks, names=names, head=head, axis="projects")
 
