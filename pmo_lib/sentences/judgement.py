@@ -31,10 +31,12 @@ def ratings_sentence(ratings: pd.DataFrame) -> str:
     first = whole.iloc[0]
     if first["rating"] in ("red", "amber") and first["value"] == first["value"]:
         figure = quantity(float(first["value"]), unit=str(first["unit"]))
-        said.append(f"First stands {first['name']}: {first['measure']} {figure}.")
+        kept = f"held {first['rating']} from an earlier report, by this one {first['raw']}, "
+        held_first = first["raw"] == first["raw"] and first["raw"] != first["computed"]
+        said.append(f"First stands {first['name']}: {kept if held_first else ''}{first['measure']} {figure}.")
     held = int((whole["raw"].notna() & whole["raw"].ne(whole["computed"])).sum())
     doubt = whole[whole["assured"].eq(False) & whole["rating"].notna()]["name"]
-    said += [f"{counted(held, noun='improvement')} too recent to count."] if held else []
+    said += [f"{counted(held, noun='overall rating')} got better too recently to count."] if held else []
     said += [f"Not assured by their data: {_names(doubt)}."] if len(doubt) else []
     return " ".join([*said, silent]).strip()
 
