@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.errors import PmoError, ReportError, StoreError
-from pmo_lib.metrics.explained import picked, places, plain, references
+from pmo_lib.metrics.explained import picked, places, plain, references, united
 from pmo_lib.metrics.named_rollup import FIGURES, REPORTS
 from pmo_lib.parameters.load import load_reports, settings_for
 from pmo_lib.report import Book
@@ -94,7 +94,7 @@ def trace(place: Place, *, figure: str, report: str = "") -> list[Traced]:
 def lines(traced: Traced) -> Iterator[str]:
     """Yield a traced figure as lines of text: every row is named."""
     told = traced.figure
-    value = f"not computable: {told['reason']}" if told["value"] is None else f"{plain(told['value'])} {told['unit']}"
+    value = f"not computable: {told['reason']}" if told["value"] is None else united(told["value"], unit=told["unit"])
     yield f"{told['name']} = {value.strip()}"
     for name in ("label", "definition", "formula", "worked", "unit", "sign", "source"):
         yield f"  {TITLES.get(name, name):<18}{told[name] or '–'}"
@@ -200,7 +200,7 @@ def _through(document: Mapping[str, Any], *, figure: str) -> Lead:
     told = document[EXPLAINED].get(figure)
     if told is None:
         return Lead(f"{figure}: published without an explanation", ())
-    value = "not computable" if told["value"] is None else f"{plain(told['value'])} {told['unit']}".strip()
+    value = "not computable" if told["value"] is None else united(told["value"], unit=told["unit"])
     return Lead(f"{document['portfolio']}: {figure} = {value}, n = {told['n']}", tuple(told["rows"]))
 
 

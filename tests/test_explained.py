@@ -18,7 +18,18 @@ from pmo_lib import cli
 from pmo_lib.audit import Place, led_on, opened, remade, trace
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import ReportError
-from pmo_lib.metrics.explained import Measured, counted, explained, picked, places, ranges, references, worked
+from pmo_lib.metrics.explained import (
+    Measured,
+    added,
+    counted,
+    explained,
+    picked,
+    places,
+    ranges,
+    references,
+    united,
+    worked,
+)
 from pmo_lib.parameters.load import find_root
 from pmo_lib.report import ABOUT
 
@@ -315,4 +326,25 @@ def test_ranges_and_formulas_are_written_for_people() -> None:
     """Runs are written with a dash, numbers are put into the formula in full."""
     assert ranges([23, 4, 5, 6, 8]) == "4–6, 8, 23"
     made = Measured(0.5, 2, {"earned value": 1234567.5, "actual cost": 2469135.0})
-    assert worked("{earned value} ÷ {actual cost}", made=made, unit="ratio") == "1,234,567.50 ÷ 2,469,135 = 0.500000"
+    assert worked("{earned value} ÷ {actual cost}", made=made, unit="ratio") == "1,234,567.50 ÷ 2,469,135 = 0.5"
+
+
+def test_numbers_are_told_as_people_write_them() -> None:
+    """No idle zeros, one of a thing is no plural, and what is taken away has a minus of its own."""
+    told = [
+        united(value, unit=unit) for value, unit in ((179.6, "days"), (1.0, "projects"), (0.0, "risks"), (1.0, "GBP"))
+    ]
+    assert told == ["179.6 days", "1 project", "0 risks", "1 GBP"]
+    assert (united(0.429264, unit="share"), united(100.0, unit="")) == ("0.429264", "100")
+    assert added([-99200.0, 10.5, -900.0]) == "−99,200 + 10.5 − 900"
+    assert added([]) == "0"
+
+
+def test_no_formula_repeats_itself(documents: list[Document]) -> None:
+    """A formula in words stands once: with the numbers put in it tells something else, and raters keep their names."""
+    for document in documents:
+        for one in document["explained"].values():
+            sides = [side.strip() for side in one["formula"].split(" = ")]
+            assert len(sides) == len(set(sides)), one["name"]
+    labels = {one["label"] for document in documents for one in document["explained"].values()}
+    assert {"PM rated", "PM green"} <= labels

@@ -118,8 +118,8 @@ def test_the_sentence_tells_chance_error_and_what_is_left_out() -> None:
 def test_the_sentences_of_drivers_and_tasks() -> None:
     """The largest are named with what they move; what has no price is counted; so is what is never critical."""
     assert says.drivers_sentence(drivers()) == (
-        "Without each of them, and all else as it is, the P80 of £2.00m would be off by: R-1 Flood <i> (+£90.0k); "
-        "Bridge, time (+£40.0k); R-2 Grant (−£20.0k). 1 open risk with neither price nor delay is in no figure."
+        "The P80 of £2.00m is moved most by R-1 Flood <i> (+£90.0k); Bridge, time (+£40.0k); R-2 Grant (−£20.0k): each "
+        "against the P80 without it, all else as it is. 1 open risk with neither price nor delay is in no figure."
     )
     assert says.drivers_sentence(drivers()[3:]).startswith("No driver is priced.")
     assert says.critical_sentence(tasks()).endswith("every trial, 1 in some: most often Build (25%).")

@@ -403,3 +403,20 @@ def test_a_title_gets_the_room_that_it_needs() -> None:
     short, long = framed("Short", inner=100), framed("word " * 30, inner=100)
     assert long["margin"]["t"] > short["margin"]["t"]
     assert long["height"] - short["height"] == long["margin"]["t"] - short["margin"]["t"]
+
+
+def test_the_heads_of_movements_add_no_overlapping_intervals() -> None:
+    """A rating may move since the last report and since last year: the two are counted apart, never added up."""
+    since = ["2025-02", "2024-03", "2024-03"]
+    moved = pd.DataFrame({"since": since, "movement": ["worse", "worse", "better"]})
+    assert charts.movements_head(moved) == "Ratings: 1 worse, 0 better since Feb 2025; 1 worse, 1 better since Mar 2024"
+    counts = pd.DataFrame({"since": since, "steps": [0, 0, 1], "projects": [4, 2, 3]})
+    assert (
+        charts.unmoved_head(counts) == "Unmoved ratings, on the diagonals: 4 of 4 since Feb 2025; 2 of 5 since Mar 2024"
+    )
+
+
+def test_nothing_is_said_of_no_unknown_movement() -> None:
+    """Where every movement is known the sentence does not count those that are not."""
+    counts = pd.DataFrame({"bin": ["unchanged", "later by up to 90 days"], "projects": [7, 5]})
+    assert notes.spread_sentence(counts) == "Of 12 projects 7 (58%) kept the date."

@@ -121,9 +121,9 @@ TABLES = {
 }  # fmt: skip
 SENTENCES = {
     "ratings": "Computed against the current baseline by today's rules, of 4 projects: 2 red, 1 green, 1 not "
-    "computable. First stands Depot: red as lately, forecast finish 0 days by this report. 1 improvement too recent to "
-    "count. Not assured by their data: Depot. Not computable: risk (exposure not covered: no risk register was "
-    "returned); resources (worst resourcing issue: no issue log was returned).",
+    "computable. First stands Depot: held red from an earlier report, forecast finish 0 days by this one. 1 overall "
+    "rating got better too recently to count. Not assured by their data: Depot. Not computable: risk (exposure not "
+    "covered: no risk register was returned); resources (worst resourcing issue: no issue log was returned).",
     "outside_green": "Green outside, red inside: 2 projects (Depot; %s).",
     "overrides": "2 overrides, 1 in force. Not in force: 1 no evidence.",
     "rerated": "In force: against the current baseline by today's rules. Against the current baseline by last year's "
@@ -325,3 +325,13 @@ def test_the_artefacts_of_a_bar_are_those_that_are_required() -> None:
     parts = {trace.name: list(trace.x) for trace in drawn("ready").data}
     assert parts == {"approved": [0], "review overdue": [1], "present, not approved": [1], "not there": [1]}
     assert sum(sum(counts) for counts in parts.values()) == metric("ready")["required"].sum()
+
+
+def test_overrides_are_told_beside_what_is_computed() -> None:
+    """Sentence and head count what is computed, and say beside it what stands once overrides are in force."""
+    rows = metric("ratings").copy()
+    depot = rows["kind"].eq("computed") & rows["dimension"].eq("overall") & rows["name"].eq("Depot")
+    rows.loc[depot, ["rating", "overridden"]] = ["amber", True]
+    said = words.ratings_sentence(rows)
+    assert "2 red, 1 green, 1 not computable. With overrides in force: 1 red, 1 amber, 1 green, 1 not comp" in said
+    assert "2 projects of 4 computed red, 1 with overrides" in str(charts.ratings_matrix(rows).layout.title.text)

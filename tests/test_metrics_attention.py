@@ -122,6 +122,13 @@ def test_risk_that_occurred_needs_an_issue() -> None:
     assert found[["flag", "risk_id"]].to_numpy().tolist() == [["occurred, no issue raised", "R-2"]]
 
 
+def test_opportunity_that_came_true_needs_no_issue() -> None:
+    """A gain is nothing that went wrong: an opportunity that has occurred is not flagged for want of an issue."""
+    gain = a_risk("R-2", kind="opportunity", status="occurred", **SOUND)
+    found = flags(a_risk("R-0", **SOUND, response="accept"), gain)
+    assert "occurred, no issue raised" not in found["flag"].tolist()
+
+
 @few
 @given(risks())
 def test_flags_are_counted_and_of_open_or_struck_risks(rows: list[dict[str, Any]]) -> None:

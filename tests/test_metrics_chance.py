@@ -170,7 +170,8 @@ def test_a_risk_without_a_range_counts_with_its_most_likely_impact() -> None:
 def test_a_risk_that_cannot_be_priced_is_listed(columns: dict[str, Any], reason: str) -> None:
     """What is out of order or missing keeps a risk out of every figure, and the list says why; it is not 0."""
     odds = house(project("P"), risks=[risk("R", "P", **columns)], rules={"trials_least": 256, "trials_most": 256})
-    assert odds.risk_drivers[["risk_id", "reason"]].to_numpy().tolist() == [["R", reason]]
+    kind = "threat" if columns.get("kind", "threat") else "not stated"
+    assert odds.risk_drivers[["risk_id", "kind", "reason"]].to_numpy().tolist() == [["R", kind, reason]]
     assert odds.risk_drivers["moves_p80"].isna().all()
     assert (level(odds)["risks"], level(odds)["risks_left_out"]) == (0, 1)
     assert np.array_equal(

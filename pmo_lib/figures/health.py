@@ -47,14 +47,13 @@ def movers_dots(moved: pd.DataFrame) -> go.Figure:
     shown = moved.head(MOST_ROWS)
     told = zip(shown["name"], shown["assessor_role"], shown["since"], strict=True)
     rows = Rows.of(f"{name} · {role}, since {month(since)}" for name, role, since in told)
-    worse, better = (int(moved["movement"].eq(movement).sum()) for movement in ("worse", "better"))
     scale = RATINGS if shown["rating_scale"].eq("five-point").any() else THREE_POINT
     figure = go.Figure()
     for movement, colour in (("worse", RISE), ("better", FALL)):
         figure.add_trace(_arrows(shown, movement=movement, colour=colour, scale=scale, rows=rows))
     figure.add_trace(_dots(shown, column="rating_before", scale=scale, rows=rows))
     figure.add_trace(_dots(shown, column="rating", scale=scale, rows=rows))
-    head = f"{counted(worse, noun='rating')} worse, {better} better" + _cut(len(moved))
+    head = movements_head(moved) + _cut(len(moved))
     figure.update_layout(**framed(head, inner=rows.height), showlegend=False, **rows.layout())
     figure.update_xaxes(
         tickvals=list(range(len(scale))),
@@ -63,6 +62,25 @@ def movers_dots(moved: pd.DataFrame) -> go.Figure:
         title_text="hollow: before, filled: now",
     )
     return figure
+
+
+def movements_head(moved: pd.DataFrame) -> str:
+    """Count what got worse and better since each report that is compared with: the intervals overlap, so no sum."""
+    told = [
+        f"{int(rows.eq('worse').sum())} worse, {int(rows.eq('better').sum())} better since {month(str(since))}"
+        for since, rows in moved.groupby("since", sort=False)["movement"]
+    ]
+    return f"Ratings: {'; '.join(told)}"
+
+
+def unmoved_head(counts: pd.DataFrame) -> str:
+    """Say how many ratings did not move since each report that is compared with: the intervals overlap, so no sum."""
+    told = [
+        f"{int(rows.loc[rows['steps'].eq(0), 'projects'].sum())} of {int(rows['projects'].sum())} "
+        f"since {month(str(since))}"
+        for since, rows in counts.groupby("since", sort=False)
+    ]
+    return f"Unmoved ratings, on the diagonals: {'; '.join(told)}"
 
 
 def flows_heatmap(counts: pd.DataFrame) -> go.Figure:
@@ -78,8 +96,7 @@ def flows_heatmap(counts: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     for place, rows in enumerate(groups, start=1):
         figure.add_trace(_square(rows), row=place, col=1)
-    same = int(counts.loc[counts["steps"] == 0, "projects"].sum())
-    head = f"{same} of {counted(int(counts['projects'].sum()), noun='comparable rating')} did not move"
+    head = unmoved_head(counts)
     frame = framed(head, inner=inner, below=84)
     figure.update_layout(**frame | {"margin": frame["margin"] | {"t": frame["margin"]["t"] + 20}})
     figure.update_xaxes(showgrid=False, tickangle=0)

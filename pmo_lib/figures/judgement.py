@@ -47,10 +47,12 @@ def ratings_matrix(ratings: pd.DataFrame) -> go.Figure:
     place = dict(zip(names["project_id"], rows.places(), strict=True))
     shown = ratings[ratings["project_id"].isin(place) & ratings["dimension"].isin(columns)]
     figure = go.Figure(_cells(shown, columns=columns, place=place, thickness=rows.thickness))
-    red = int((~judged & ratings["dimension"].eq("overall") & ratings["rating"].eq("red")).sum())
+    whole = ratings[~judged & ratings["dimension"].eq("overall")]
+    red, left = (int(whole[column].eq("red").sum()) for column in ("computed", "rating"))
     count = int(ratings["project_id"].nunique())
     cut = f" (the first {MOST_ROWS} are drawn)" if count > MOST_ROWS else ""
-    head = f"{counted(red, noun='project')} of {count} computed red{cut}" if known else f"Reported ratings{cut}"
+    kept = f", {left} with overrides" if left != red else ""
+    head = f"{counted(red, noun='project')} of {count} computed red{kept}{cut}" if known else f"Reported ratings{cut}"
     doubt = shown["shown"].astype("str").str.contains(",").any()
     frame = framed(head + (" (hatched: not assured)" if doubt else ""), inner=rows.height + LABELS, below=20)
     margin = frame["margin"] | {"t": frame["margin"]["t"] + LABELS}

@@ -195,8 +195,8 @@ def _actions(risks: pd.DataFrame, *, actions: pd.DataFrame) -> Iterator[Test]:
 
 
 def _occurred(register: pd.DataFrame, *, issues: pd.DataFrame) -> Iterator[Test]:
-    rule = "its status is occurred, and no issue names it"
-    struck = register.loc[register["state"].eq("occurred")]
+    rule = "a threat whose status is occurred, and no issue names it"
+    struck = register.loc[register["state"].eq("occurred") & register["kind"].ne("opportunity")]
     if len(struck):
         alone = ~struck["risk_id"].isin(issues["risk_id"].dropna())
         yield "occurred, no issue raised", rule, _unknown(NO_ISSUES) if issues.empty else _rows(struck, mask=alone)

@@ -311,7 +311,7 @@ class Chance:
         table = pd.DataFrame([row for row, _ in known]).join(found.drop(columns="place"), how="outer")
         late = self._late(effects)
         left = self.risks[self.risks["cost_reason"].ne("") & ~self.risks["risk_id"].isin(table.get("risk_id", ()))]
-        silent = left.assign(kind=RISK, driver=RISK, name=left["title"], reason=left["cost_reason"])
+        silent = left.assign(driver=RISK, name=left["title"], reason=left["cost_reason"])
         parts = [part for part in (table.assign(reason=""), silent) if len(part)]
         if not parts:
             return pd.DataFrame(columns=DRIVER_COLUMNS)

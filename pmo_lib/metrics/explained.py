@@ -75,6 +75,8 @@ class NamedFigure:
     prepare
         What has to be made of rows first, where that is dear. A report makes it once, of the rows of all figures that
         share it; an auditor for each figure, of its own rows alone.
+    label
+        What it is called on a page where its name does not tell, such as by a rater's own initials.
     """
 
     name: str
@@ -86,6 +88,7 @@ class NamedFigure:
     select: Callable[..., Rows]
     compute: Callable[..., Measured]
     prepare: Callable[..., Any] | None = None
+    label: str = ""
 
     def make(self, rows: Rows, *, given: Given) -> Measured:
         """Make the value from these rows and from nothing else."""
@@ -196,7 +199,7 @@ def explained(figure: Mapping[Any, Any], *, about: About) -> Explanation | None:
     _must_agree(named.name, published=value, made=made.value)
     unit = str(figure["unit"] or "")
     told = {
-        "label": str(figure.get("label") or named.name.replace("_", " ")), "unit": unit,
+        "label": str(figure.get("label") or named.label or named.name.replace("_", " ")), "unit": unit,
         "reason": "" if value is not None else str(figure["reason"]),
         "worked": "" if value is None else worked(named.formula, made=made, unit=unit),
     }  # fmt: skip
@@ -277,15 +280,29 @@ def worked(formula: str, *, made: Measured, unit: str) -> str:
     written = formula
     for name, term in numbers.items():
         written = written.replace(f"{{{name}}}", term)
-    value = "not computable" if made.value is None else plain(made.value)
-    return f"{written} = {value}{f' {unit}' if unit not in ('', 'ratio', 'share') else ''}"
+    return f"{written} = {'not computable' if made.value is None else united(made.value, unit=unit)}"
 
 
 def plain(value: float) -> str:
-    """Write a number in full: money to the penny, an index to six decimals, a count without any."""
+    """Write a number in full: money to the penny, an index to six decimals, a count without any; no idle zeros."""
     value = float(value)
-    decimals = 0 if value == round(value) else 2 if abs(value) >= 1000 else 6
-    return number(value, decimals=decimals)
+    if abs(value) >= 1000 and value != round(value):
+        return number(value, decimals=2)
+    written = number(value, decimals=6)
+    return written.rstrip("0").rstrip(".")
+
+
+def united(value: float, *, unit: str) -> str:
+    """Write a number in full with its unit: ``1 project``, ``179.6 days``; a ratio or a share has none."""
+    if unit in ("", "ratio", "share"):
+        return plain(value)
+    return f"{plain(value)} {unit.removesuffix('s') if value == 1 and unit.islower() else unit}"
+
+
+def added(values: Iterable[float]) -> str:
+    """Write a sum out: ``1,000 − 20 + 3``; nothing to add is 0."""
+    first, *rest = list(values) or [0.0]
+    return plain(first) + "".join(f" {'−' if value < 0 else '+'} {plain(abs(value))}" for value in rest)
 
 
 def counted(table: str, *, where: Callable[..., pd.Series] | None = None, of: str = "") -> Any:

@@ -200,6 +200,7 @@ class Health(About):
                     COUNT, SCALE_SOURCE, ("status",),
                     lambda own=own, rating=rating: {"status": self._status_of(own[_given(own, rating=rating)])},
                     counted("status", where=_by(str(role), rating=rating), of="project_id"),
+                    label=f"{role} {rating or 'rated'}",
                 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.metrics.attention import risk_flags
-from pmo_lib.metrics.explained import COUNT, About, Given, Measured, NamedFigure, Rows, plain
+from pmo_lib.metrics.explained import COUNT, About, Given, Measured, NamedFigure, Rows, added
 from pmo_lib.metrics.exposure import contingency_left, exposure_cover, risk_movements
 from pmo_lib.metrics.risk import compared_period, risk_register, scored_risks
 from pmo_lib.metrics.risk_summary import FLAG_FIGURES
@@ -165,7 +165,7 @@ class Risks(About):
         return {"risks": self._at(held), "actions": self._at(found, table="actions")}
 
     def _reserves(self) -> Iterator[NamedFigure]:
-        formula = "approved − drawn + returned = {approved} − {drawn} + {returned}"
+        formula = "{approved} − {drawn} + {returned}"
         needs = ("reserves", "projects")
         yield NamedFigure(
             "contingency_left", "Contingency that is left, over the projects where it is known; no management reserve",
@@ -247,7 +247,7 @@ def _quantified(register: pd.DataFrame, *, unit: str, kind: str) -> pd.DataFrame
 
 def _expected(rows: Rows, *, given: Given, unit: str, kind: str) -> Measured:
     values = _quantified(_now(rows, given=given), unit=unit, kind=kind)[f"expected_{unit}"]
-    told: Any = " + ".join(plain(value) for value in values) if len(values) <= MOST else f"Σ of {len(values)} values"
+    told: Any = added(values) if len(values) <= MOST else f"Σ of {len(values)} values"
     return Measured(float(values.sum()) if len(values) else None, len(values), {"expected values": told})
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from pmo_lib.contracts.tables import RATINGS
 from pmo_lib.metrics.bridge import CAUSES, COMES, FIRST
 from pmo_lib.metrics.cohorts import LEAST_REPORTS, NO_STAGE, percentile
-from pmo_lib.metrics.explained import COST, COUNT, OWN_RULE, About, Given, Measured, NamedFigure, Rows, counted, plain
+from pmo_lib.metrics.explained import COST, COUNT, OWN_RULE, About, Given, Measured, NamedFigure, Rows, added, counted
 from pmo_lib.metrics.facts import COST_COLUMNS, FINANCE, HEALTH, NO_REPORT, OWN_BUDGET, RISK, exact_sum, in_form
 from pmo_lib.metrics.movement import LEFT, MOVED_IN, MOVED_OUT, NOT_RETURNED, RETURNED
 from pmo_lib.metrics.named_health import LATER, RATING_SOURCE, SCALE_SOURCE
@@ -369,8 +369,7 @@ def _added(values: pd.Series) -> str:
     """Write a sum out, or say of how many values it is."""
     if len(values) > MOST:
         return f"Σ of {len(values)} values"
-    first, *rest = [float(value) for value in values] or [0.0]
-    return plain(first) + "".join(f" {'−' if value < 0 else '+'} {plain(abs(value))}" for value in rest)
+    return added(values)
 
 
 def _summed(values: pd.Series) -> Measured:

@@ -59,7 +59,7 @@ def _largest(known: pd.DataFrame) -> str:
     first = known.iloc[0]
     named = "; ".join(_named(row) for row in known.head(3).to_dict("records"))
     p80 = money(first["p80"], currency=str(first["currency"]))
-    return f"Without each of them, and all else as it is, the P80 of {p80} would be off by: {named}."
+    return f"The P80 of {p80} is moved most by {named}: each against the P80 without it, all else as it is."
 
 
 def _named(row: Mapping[Any, Any]) -> str:

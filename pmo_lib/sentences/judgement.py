@@ -24,21 +24,26 @@ def ratings_sentence(ratings: pd.DataFrame) -> str:
     silent = _silent(computed)
     if whole["rating"].isna().all():
         return f"Of {projects} none can be rated against {standard}. {silent} What raters say stands alone."
-    counts = [f"{n} {colour}" for colour in COLOURS if (n := int(whole["rating"].eq(colour).sum()))]
-    unknown = int(whole["rating"].isna().sum())
-    counts += [f"{unknown} not computable"] if unknown else []
-    said = [f"Computed against {standard}, of {projects}: {', '.join(counts)}."]
+    said = [f"Computed against {standard}, of {projects}: {_colours(whole['computed'])}."]
+    said += [f"With overrides in force: {_colours(whole['rating'])}."] if whole["overridden"].any() else []
     first = whole.iloc[0]
     if first["rating"] in ("red", "amber") and first["value"] == first["value"]:
         figure = f"{first['measure']} {quantity(float(first['value']), unit=str(first['unit']))}"
         lately = first["raw"] != first["computed"] == first["rating"]
-        told = f"{first['rating']} as lately, {figure} by this report" if lately else figure
+        told = f"held {first['rating']} from an earlier report, {figure} by this one" if lately else figure
         said.append(f"First stands {first['name']}: {told}.")
     held = int((whole["raw"].notna() & whole["raw"].ne(whole["computed"])).sum())
     doubt = whole[whole["assured"].eq(False) & whole["rating"].notna()]["name"]
-    said += [f"{counted(held, noun='improvement')} too recent to count."] if held else []
+    said += [f"{counted(held, noun='overall rating')} got better too recently to count."] if held else []
     said += [f"Not assured by their data: {_names(doubt)}."] if len(doubt) else []
     return " ".join([*said, silent]).strip()
+
+
+def _colours(ratings: pd.Series) -> str:
+    """Count ratings by colour, worst first, and those that cannot be computed."""
+    counts = [f"{n} {colour}" for colour in COLOURS if (n := int(ratings.eq(colour).sum()))]
+    unknown = int(ratings.isna().sum())
+    return ", ".join([*counts, *([f"{unknown} not computable"] if unknown else [])])
 
 
 def _silent(computed: pd.DataFrame) -> str:

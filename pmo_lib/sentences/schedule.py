@@ -121,10 +121,8 @@ def spread_sentence(counts: pd.DataFrame) -> str:
         int(counts.loc[counts["bin"] == name, "projects"].sum())
         for name in ("unchanged", "no movement can be computed")
     )
-    return (
-        f"Of {counted(total, noun='project')} {unchanged} ({share(unchanged / total)}) kept the date; "
-        f"for {unknown} no movement can be computed."
-    )
+    said = f"Of {counted(total, noun='project')} {unchanged} ({share(unchanged / total)}) kept the date"
+    return f"{said}; for {unknown} no movement can be computed." if unknown else f"{said}."
 
 
 def cohorts_sentence(trend: pd.DataFrame) -> str:

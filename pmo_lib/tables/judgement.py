@@ -194,9 +194,7 @@ def gates_table(gates: pd.DataFrame) -> HtmlTable:
         Show("gate", "Gate"),
         Show("state", "State"),
         Show("planned_on", "Planned", "day"),
-        Show(
-            "moved_days", "Moved, days", "days_signed", reason="moved_reason", note="since the first report; + is later"
-        ),
+        Show("moved_days", "Moved", "days_signed", reason="moved_reason", note="since the first report; + is later"),
         Show("held_on", "Held", "day", reason="not_held"),
         Show(
             "days", "Days", "number", reason="moved_reason", note="to the day planned, or since it was held (negative)"

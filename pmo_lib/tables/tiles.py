@@ -38,7 +38,8 @@ def written(value: Any, *, unit: str) -> str:
 
 
 def _tile(row: Mapping[Any, Any], *, note: str, told: Explanation | None) -> Markup:
-    label = row.get("label") or str(row["name"]).replace("_", " ")
+    label = str(row.get("label") or row["name"]).replace("_", " ")
+    label = label[:1].upper() + label[1:]
     small = str(row["reason"]) if pd.isna(row["value"]) else note or str(row.get("movement") or "")
     return Markup(
         '<div class="kpi"><span class="label">{}</span><span class="value">{}</span>'
