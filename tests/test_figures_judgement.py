@@ -334,4 +334,4 @@ def test_overrides_are_told_beside_what_is_computed() -> None:
     rows.loc[depot, ["rating", "overridden"]] = ["amber", True]
     said = words.ratings_sentence(rows)
     assert "2 red, 1 green, 1 not computable. With overrides in force: 1 red, 1 amber, 1 green, 1 not comp" in said
-    assert "2 projects of 4 computed red, 1 with overrides" in str(charts.ratings_matrix(rows).layout.title.text)
+    assert "2 projects of 4 computed red, 1 with<br>overrides" in str(charts.ratings_matrix(rows).layout.title.text)
