@@ -41,11 +41,11 @@ from pmo_lib.results import (
     read_failures,
 )
 from pmo_lib.sentences.captions import stated
-from pmo_lib.sentences.quality import standing_sentences
+from pmo_lib.sentences.quality import rows_told, standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot, over_time
-from pmo_lib.tables.explained import figures_html
+from pmo_lib.tables.explained import figures_html, tracing
 from pmo_lib.tables.tiles import tiles_html, written
-from pmo_lib.theme import counted, day, month, number
+from pmo_lib.theme import counted, day, month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -380,7 +380,7 @@ class Book:
         """
         self.case = self.case if of is None else of
         note = "" if self.fresh else f"last known, {day(self.status_date)}"
-        _html(tiles_html(figures, told=self.explanations(figures), note=note))
+        _html(tiles_html(figures, told=self.explanations(figures), note=note, command=tracing(self.identity)))
 
     def show(
         self,
@@ -448,10 +448,12 @@ class Book:
         told = self.explanations(figures)
         glue(self.identity, figures=figures, tables=tables, explained={name: told[name].document for name in told})
         note = {"figures_made": self.figures_made, "exhibits": self.shown, "sections": self.sections}
-        _html(Markup('<p class="published">{}</p>').format(
-            f"Published {counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')} to the roll-up."
-        ) + figures_html(
-            [(one, written(one.value, unit=one.unit)) for one in told.values()]), extra={PUBLISHED: note})  # fmt: skip
+        said = f"{counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')}"
+        every = [(one, written(one.value, unit=one.unit)) for one in told.values()]
+        page = Markup('<p class="published">Published {} to the roll-up.</p>').format(said) + figures_html(
+            every, command=tracing(self.identity)
+        )
+        _html(page, extra={PUBLISHED: note})
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -533,14 +535,12 @@ def _standing(book: Book) -> Markup:
 
 def _facts(book: Book) -> list[str]:
     """Status date, data digest, submission and row accounting: what a reader needs to trust the page or to doubt it."""
-    rows = book.accounting
-    used, held = int(rows["used"].sum()), int(rows["quarantined"].sum())
     severe = int(book.findings["severity"].isin(("error", "warning")).sum())
     return [
         f"status date {day(book.status_date)}" + ("" if book.fresh else " (last known)"),
         f"data {book.snapshot.id[:12]}",
         *_submitted(book),
-        f"{number(int(rows['rows_in'].sum()))} rows returned, {number(used)} used, {number(held)} quarantined",
+        rows_told(book.accounting),
         counted(severe, noun="finding"),
         *(f"set for this run: {name} = {value}" for name, value in sorted(book.overrides.items())),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +193,17 @@ def test_trace_prints_down_to_the_row(outputs: Path) -> None:
     [told] = trace(Place(find_root(), outputs, "demo", PERIOD, "highways"), figure="cpi", report="financial_outlook")
     assert told.again is not None
     assert told.again.value == pytest.approx(told.figure["value"], abs=5e-7)
+
+
+def test_the_page_gives_a_command_that_works(outputs: Path) -> None:
+    """The command under a figure can be copied as it stands, of a portfolio's page and of the roll-up's."""
+    for page, figure in (("highways/risk_register", "risks_open"), (ROLLUP, "projects")):
+        text = (outputs / "demo" / PERIOD / f"{page}.html").read_text(encoding="utf-8")
+        command = re.search(rf"<code>(pmo trace [^<]*--figure {figure})</code>", text)
+        assert command is not None
+        done = CliRunner().invoke(cli.commands, command[1].split()[1:], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        assert f"{figure} = " in done.output
 
 
 def test_a_figure_of_other_settings_is_made_again_by_them(outputs: Path) -> None:

@@ -213,6 +213,8 @@ SENTENCES = {
     "due to say (n = 2); whole-life cost: too few that came due to say (n = 0).",
     "variance": "Of 1 project 1 later than the original finish, 1 than the current one; 3 projects without a baseline.",
     "rebaselines": "1 re-baseline of 1 project; 1 to look at, 1 within one period of a breach.",
+    "trend": "Of 1 milestone followed 1 stands later than first reported; furthest %s: Gate 2: %s: 427 days, from "
+    "1 Jul 2024 to 1 Sep 2025.",
     "spread": "Of 4 projects 0 (0%%) kept the date; for 2 no movement can be computed.",
     "finishes": "The approved finish moved later since Mar 2024 in 1 of 2 projects that can be compared, "
     "by a median of 545 days; earlier in 1.",
@@ -420,3 +422,14 @@ def test_nothing_is_said_of_no_unknown_movement() -> None:
     """Where every movement is known the sentence does not count those that are not."""
     counts = pd.DataFrame({"bin": ["unchanged", "later by up to 90 days"], "projects": [7, 5]})
     assert notes.spread_sentence(counts) == "Of 12 projects 7 (58%) kept the date."
+
+
+def test_the_milestone_trend_is_told() -> None:
+    """The sentence counts what stands later than at first, and names what went furthest with both dates."""
+    rows = [(1, "A: Handed over", "2026-01-10"), (1, "A: Handed over", "2026-02-19"), (2, "B: Gate 4", "2026-03-01")]
+    trend = pd.DataFrame(rows, columns=["rank", "label", "expected_on"]).astype({"expected_on": "datetime64[us]"})
+    assert notes.trend_sentence(trend) == (
+        "Of 2 milestones followed 1 stands later than first reported; furthest A: Handed over: 40 days, "
+        "from 10 Jan 2026 to 19 Feb 2026."
+    )
+    assert notes.trend_sentence(trend[2:]) == "Of 1 milestone followed 0 stand later than first reported."

@@ -436,6 +436,14 @@ def test_underspends_sentence_without_dates() -> None:
     )
 
 
+def test_underspends_that_moved_the_finish_are_not_reproached() -> None:
+    """Where every finish moved with the money nobody is said to promise the same end for less."""
+    moved = pd.DataFrame([("2025/26", 1, 0, 0.0, 0)], columns=["year", "underspends", "kept", "share", "not_dated"])
+    assert says.underspends_sentence(moved) == (
+        "None of 1 project-year with a large underspend kept the finish, or promise an earlier one."
+    )
+
+
 SENTENCES = [
     (
         says.disclosure_sentence,

@@ -29,7 +29,7 @@ from pmo_lib.metrics.contingency import positions
 from pmo_lib.parameters.models import Organisation, Thresholds
 from pmo_lib.sentences import risk as says, watch as words
 from pmo_lib.tables import risk as tables, watch as lists
-from pmo_lib.theme import GRADE_LOOKS, INK, RISE
+from pmo_lib.theme import FALL, GRADE_LOOKS, INK, RISE
 
 HOSTILE = "<img src=x onerror=alert(1)> & <b>bold</b> {0} %s"
 DRAWN = {
@@ -314,6 +314,26 @@ def test_appetite_line_parts_the_grades_above_it(shown: dict[str, pd.DataFrame])
         assert (upper in over, lower in over) == (True, False), (x, end, y, top)
 
 
+def test_what_went_neither_rose_nor_fell(shown: dict[str, pd.DataFrame]) -> None:
+    """A risk that was closed is told as closed: what its score did last is no movement of the register."""
+    moves = shown["moves"]
+    closed = moves["what"].eq("closed")
+    assert closed.any()
+    assert says.moves_sentence(moves.assign(moved_score=moves["moved_score"].mask(closed, 4))) == says.moves_sentence(
+        moves
+    )
+
+
+def test_an_opportunity_that_falls_is_worse(shown: dict[str, pd.DataFrame]) -> None:
+    """Red is worse: the threat that rose is red, and as an opportunity the same rise is green."""
+    moves = shown["moves"]
+    colours = []
+    for kind in ("threat", "opportunity"):
+        _, _, end, _ = figures.moves_arrows(moves.assign(kind=kind)).data
+        colours.append([each for each in end.marker.color if each in (RISE, FALL)])
+    assert (colours[0].count(RISE), colours[1].count(FALL)) == (1, 1)
+
+
 def test_arrows_show_where_a_risk_came_from(shown: dict[str, pd.DataFrame]) -> None:
     """A risk that rose has both points, a new one only its end, one that went only its start with what became of it."""
     _, start, end, words = figures.moves_arrows(shown["moves"]).data
@@ -373,7 +393,7 @@ SENTENCES = {
         added up risk by risk; −£135.0k since the last register. 2 risks without money are not in these sums.""",
     "wanted": """
         1 project without an open risk in the register; 1 carries a sign that calls for one, 1 of them rated red or
-        amber/red. A single whole-life cost is stated for 0 of the 1. Most wanted: Bridge P3.""",
+        amber/red. No single whole-life cost is stated there. Most wanted: Bridge P3.""",
     "cover": """
         Of 1 project with both figures, 0 have more exposure than contingency left. For 1 project no contingency is
         known.""",

@@ -204,7 +204,7 @@ def test_score_that_never_moves_is_listed_from_the_third_register() -> None:
     july = [still, a_risk("R-2", current_impact_level=1)]
     found = patterns(p2026_07=july, p2026_08=[still, moved, a_risk("R-3")], p2026_09=[still, moved, a_risk("R-3")])
     assert found[["pattern", "subject_id", "periods"]].to_numpy().tolist() == [["score never moved", "R-1", 3]]
-    assert found["detail"].tolist() == ["score 12 in 3 registers since 2026-07"]
+    assert found["detail"].tolist() == ["score 12 in 3 registers since Jul 2026"]
 
 
 @pytest.mark.parametrize(

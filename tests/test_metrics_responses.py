@@ -163,6 +163,14 @@ def test_one_event_told_twice_is_counted_twice_and_said_so() -> None:
     assert pd.isna(cause["counted_twice"])
 
 
+def test_a_group_names_its_file_and_sheet_once() -> None:
+    """Four rows of one sheet are told in one line with their numbers, and another file by itself."""
+    places = ("r.xlsx, sheet risks, row 4", "r.xlsx, sheet risks, row 7", "s.csv, row 2")
+    rows = [a_risk(f"R-{n}", cause="Rain", event=f"E{n}", project_id=f"P{n}", source_ref=place)
+            for n, place in enumerate(places)]  # fmt: skip
+    assert overlaps.overlaps(register(rows))["source_ref"].tolist() == ["r.xlsx, sheet risks, rows 4, 7; s.csv, row 2"]
+
+
 # --- trend and burn-down ----------------------------------------------------------------------------------------
 
 

@@ -100,6 +100,17 @@ class TestBook:
         assert "Portfolio HWY" in head["text/html"]
         assert "2 rows returned, 2 used, 0 quarantined" in head["text/html"]
 
+    def test_head_accounts_for_every_row(self, root: Path) -> None:
+        """Rows that a return declares as ignored are told too: used, quarantined and ignored are all that came in."""
+        october = small_return("2026-10", date(2026, 10, 31), portfolios={"HWY": ["H1"]})
+        ours = october.accounting.index[0]
+        october.accounting.loc[ours, ["rows_in", "ignored"]] = october.accounting.loc[ours, "used"] + 1, 1
+        take(october, archive=Archive(root / "outputs" / "demo" / "archive"), organisation="demo")
+        with capture_output() as captured:
+            report.begin("health_check", organisation="demo", period="2026-10", portfolio="HWY")
+        (head,) = [dict(output.data) for output in captured.outputs]
+        assert "0 quarantined, 1 to be ignored" in head["text/html"]
+
     def test_table_is_the_portfolio_now(self) -> None:
         """A table holds this portfolio's rows of this period and no others."""
         assert begin().table("projects")["project_id"].tolist() == ["H1", "I1"]
@@ -316,5 +327,5 @@ class TestShow:
             columns=["name", "value", "unit", "reason"],
         )
         (tiles,) = shown(begin(), lambda b: b.kpis(figures))
-        for words in ("£63.9bn", "whole life cost", "n/a", "no &lt;actual&gt; cost", "25%"):
+        for words in ("£63.9bn", "Whole life cost", "n/a", "no &lt;actual&gt; cost", "25%"):
             assert words in tiles["text/html"]

@@ -222,7 +222,7 @@ def moves_arrows(movements: pd.DataFrame) -> go.Figure:
         x=[x for a, b, _ in ends for x in (a, b, None)], y=[y for *_, n in ends for y in (n, n, None)],
         mode="lines", hoverinfo="skip", line={"color": HOLD, "width": 2},
     )  # fmt: skip
-    ways = [_way(a, now=b) for a, b in zip(before, now, strict=True)]
+    ways = [_way(a, now=b, kind=kind) for a, b, kind in zip(before, now, rows["kind"], strict=True)]
     start, end = _dots(before, colours=[PAPER] * len(rows)), _dots(now, colours=ways)
     words = _beside([max(a or 0, b or 0) for a, b in zip(before, now, strict=True)], words=rows["what"])
     title = "No risk moved, came or went"
@@ -235,10 +235,11 @@ def moves_arrows(movements: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
 
 
-def _way(before: int | None, *, now: int | None) -> str:
+def _way(before: int | None, *, now: int | None, kind: str) -> str:
+    """Return the colour of a change: a threat that scores higher is worse, an opportunity that does is better."""
     if before is None or now is None or before == now:
         return ACCENT
-    return RISE if now > before else FALL
+    return RISE if (now > before) != (kind == "opportunity") else FALL
 
 
 def _dots(values: list[int | None], *, colours: list[str]) -> go.Scatter:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.metrics.risk import IMPACTS, STANCES, compared_period, paired_risks
+from pmo_lib.theme import month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -271,7 +272,7 @@ def _still(scored: pd.DataFrame, *, mine: pd.DataFrame, rules: RiskRules) -> pd.
         + " in "
         + rows["periods"].astype("str")
         + " registers since "
-        + rows["since"]
+        + rows["since"].map(month)
     )
     rows = rows.assign(pattern="score never moved", subject_id=rows["risk_id"], dated_on=rows["raised_on"])
     return _patterns(rows.sort_values(["periods", "score", "risk_id"], ascending=[False, False, True], kind="stable"))

@@ -106,5 +106,17 @@ def _group(rows: pd.DataFrame, *, link: str) -> dict[str, Any]:
         "chance_reason": "" if chance_known else "a risk without probability",
         "money_reason": "" if money_known else "a risk without money",
         "currency": rows["currency"].iloc[0],
-        "source_ref": "; ".join(rows["source_ref"].dropna()),
+        "source_ref": _where(rows["source_ref"].dropna()),
     }
+
+
+def _where(references: Iterable[str]) -> str:
+    """Write where the rows stand, each file and sheet once: ``r.xlsx, sheet risks, rows 4, 7``."""
+    found: dict[str, list[str]] = {}
+    for reference in references:
+        place, _, row = reference.rpartition(", row ")
+        found.setdefault(place or reference, []).extend([row] if place else [])
+    told = {
+        place: f", {'row' if len(rows) == 1 else 'rows'} {', '.join(rows)}" for place, rows in found.items() if rows
+    }
+    return "; ".join(place + told.get(place, "") for place in found)

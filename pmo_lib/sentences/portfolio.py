@@ -160,9 +160,9 @@ def underspends_sentence(underspends: pd.DataFrame) -> str:
     """Say how many large underspends left the finish where it was; see ``metrics.portfolio.underspends_by_year``."""
     kept, dated = int(underspends["kept"].sum()), int(underspends["underspends"].sum())
     rows = counted(dated, noun="project-year")
-    text = f"{kept} of {rows} with a large underspend kept the finish, or promise an earlier one"
+    text = f"{kept or 'None'} of {rows} with a large underspend kept the finish, or promise an earlier one"
     if dated:
-        return f"{text} ({share(kept / dated)}): less was done, and the same end is promised."
+        return f"{text} ({share(kept / dated)}): less was done, and the same end is promised." if kept else f"{text}."
     silent = counted(int(underspends["not_dated"].sum()), noun="project-year")
     return f"{silent} with a large underspend; none has a finish of the year before to compare."
 

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def rows_told(accounting: pd.DataFrame) -> str:
+    """Account for every row that came in, at the very top of a page: used, quarantined, and to be ignored if any."""
+    came, used, held, passed = (int(accounting[name].sum()) for name in ("rows_in", "used", "quarantined", "ignored"))
+    said = f"{number(came)} rows returned, {number(used)} used, {number(held)} quarantined"
+    return f"{said}, {number(passed)} to be ignored" if passed else said
+
+
 def standing_sentences(arrival: Mapping[Any, Any], *, known_on: pd.Timestamp) -> tuple[str, str]:
     """Say at the very top of a page what its figures are worth: first in few words, then what follows from it.
 

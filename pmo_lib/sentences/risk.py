@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NAMED = 3
+GONE = ("closed", "occurred", "dropped", "moved out")  # out of this register: their score says nothing more
+NO_COST = ". No single whole-life cost is stated there"
 
 
 def _named(names: Iterable[Any], *, limit: int = NAMED) -> str:
@@ -64,8 +66,8 @@ def wanted_sentence(wanted: pd.DataFrame) -> str:
     low, known = int(loud["low_confidence"].fillna(value=False).sum()), loud["whole_life_cost"].dropna()
     text += f"; {len(loud)} {'carries' if len(loud) == 1 else 'carry'} a sign that calls for one"
     text += f", {low} of them rated red or amber/red" if low else ""
-    text += f". A single whole-life cost is stated for {len(known)} of the {len(loud)}"
-    text += f": {money(known.sum(), currency=_currency(loud))}" if len(known) else ""
+    one = f". A single whole-life cost is stated for {len(known)} of the {len(loud)}"
+    text += f"{one}: {money(known.sum(), currency=_currency(loud))}" if len(known) else NO_COST
     return f"{text}. Most wanted: {_named(loud['name'].head(NAMED))}."
 
 
@@ -116,7 +118,7 @@ def moves_sentence(movements: pd.DataFrame) -> str:
                      "moved in", "moved out")
         if what in counts.index
     ]  # fmt: skip
-    moved = movements["moved_score"].fillna(0)
+    moved = movements["moved_score"].mask(movements["what"].isin(GONE)).fillna(0)
     up, down = int(moved.gt(0).sum()), int(moved.lt(0).sum())
     since = month(str(movements["compared_with"].iloc[0]))
     text = f"Since {since}: {', '.join(words) or 'none came or went'}; {up} scored higher and {down} lower than before."

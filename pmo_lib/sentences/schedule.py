@@ -114,6 +114,22 @@ def slipping_sentence(slips: pd.DataFrame) -> str:
     )
 
 
+def trend_sentence(trend: pd.DataFrame) -> str:
+    """Say how far each followed milestone went since it was first reported; see ``metrics.milestones.trend``."""
+    ends = trend.groupby("rank", sort=True).agg(
+        label=("label", "first"), first=("expected_on", "first"), last=("expected_on", "last")
+    )
+    days = (ends["last"] - ends["first"]).dt.days
+    later = int(days.gt(0).sum())
+    verb = "stands" if later == 1 else "stand"
+    said = f"Of {counted(len(ends), noun='milestone')} followed {later} {verb} later than first reported"
+    if not later:
+        return f"{said}."
+    most = ends.assign(days=days).sort_values("days", ascending=False, kind="stable").iloc[0]
+    when = f"from {day(most['first'])} to {day(most['last'])}"
+    return f"{said}; furthest {most['label']}: {number(most['days'])} days, {when}."
+
+
 def spread_sentence(counts: pd.DataFrame) -> str:
     """Say which share is unchanged and which cannot be computed; see ``metrics.schedule.spread``."""
     total = int(counts["projects"].sum())

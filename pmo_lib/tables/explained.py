@@ -18,18 +18,27 @@ MOST_RUNS, MOST_PLACES, MOST_FIGURES = 12, 6, 12
 NOUNS = {FIGURES: "figure", REPORTS: "report"}
 
 
-def explanation_html(told: Explanation, *, label: str) -> Markup:
-    """Return a figure's explanation, folded under its tile; ``label`` tells a screen reader which figure it is of."""
+def tracing(identity: Mapping[str, Any]) -> str:
+    """Return the command that prints every row of a figure of a report, once the figure is named."""
+    whose = f" --portfolio {identity['portfolio']}" if identity["portfolio"] else ""
+    return f"pmo trace --org {identity['organisation']} --period {identity['as_of']}{whose}"
+
+
+def explanation_html(told: Explanation, *, label: str, command: str) -> Markup:
+    """Return a figure's explanation, folded under its tile.
+
+    ``label`` tells a screen reader which figure it is of; ``command`` prints all its rows, once the figure is named.
+    """
     return Markup(
         '<details class="why"><summary>How it is made<span class="aside">: {}</span></summary>{}</details>'
-    ).format(label, _how(told))
+    ).format(label, _how(told, command=command))
 
 
-def figures_html(figures: Iterable[tuple[Explanation, str]]) -> Markup:
+def figures_html(figures: Iterable[tuple[Explanation, str]], *, command: str) -> Markup:
     """Return the list of all explained figures, each with its value as written; nothing where there is none."""
     items = [
         Markup('<details class="figure" id="figure-{}"><summary>{}<span class="value">{}</span></summary>{}</details>')
-        .format(told.name, told.label[:1].upper() + told.label[1:], value, _how(told))
+        .format(told.name, told.label[:1].upper() + told.label[1:], value, _how(told, command=command))
         for told, value in figures
     ]  # fmt: skip
     if not items:
@@ -39,18 +48,18 @@ def figures_html(figures: Iterable[tuple[Explanation, str]]) -> Markup:
     )
 
 
-def _how(told: Explanation) -> Markup:
+def _how(told: Explanation, *, command: str) -> Markup:
     result = ("Not computable", told.reason) if told.reason else ("With the numbers", told.worked)
     lines: list[tuple[str, Any]] = [
         ("What it is", told.definition), ("Formula", told.formula), result, ("Unit", told.unit or "none"),
-        ("Sign", told.sign), ("Source", told.source), ("Rows", _rows(told)), ("Name", _name(told)),
+        ("Sign", told.sign), ("Source", told.source), ("Rows", _rows(told)), ("Name", _name(told, command=command)),
     ]  # fmt: skip
     items = Markup("").join(Markup("<dt>{}</dt><dd>{}</dd>").format(*line) for line in lines)
     return Markup('<dl class="how">{}</dl>').format(items)
 
 
-def _name(told: Explanation) -> Markup:
-    return Markup("<code>{}</code>; all rows: <code>pmo trace --figure {}</code>").format(told.name, told.name)
+def _name(told: Explanation, *, command: str) -> Markup:
+    return Markup("<code>{}</code>; all rows: <code>{} --figure {}</code>").format(told.name, command, told.name)
 
 
 def _rows(told: Explanation) -> Markup:

@@ -40,7 +40,7 @@ def ratings_table(ratings: pd.DataFrame) -> HtmlTable:
     judged = rows["kind"].eq("rated by")
     rows = rows.assign(
         of=("rated by " + rows["dimension"]).where(judged, rows["dimension"].replace(OF)),
-        figure=_made_by(rows), limits=limits, in_words=rows["reason"].mask(judged, "a judgement"),
+        figure=_made_by(rows), limits=limits, in_words=judged.map({True: "a judgement", False: "not computable"}),
         set_aside=rows["overridden"].map({True: "yes"}),
     )  # fmt: skip
     columns = [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pmo_lib.metrics.explained import Explanation
 
 
-def tiles_html(figures: pd.DataFrame, *, told: Mapping[str, Explanation], note: str) -> Markup:
+def tiles_html(figures: pd.DataFrame, *, told: Mapping[str, Explanation], note: str, command: str) -> Markup:
     """Return a tile for each figure.
 
     Parameters
@@ -27,8 +27,10 @@ def tiles_html(figures: pd.DataFrame, *, told: Mapping[str, Explanation], note: 
         Explanations by name, see :func:`pmo_lib.metrics.explained.explained`.
     note
         Stands under every figure with a value, in the place of its movement.
+    command
+        Prints all rows of a figure, once it is named: ``pmo trace --period 2026-09``.
     """
-    tiles = [_tile(row, note=note, told=told.get(row["name"])) for row in figures.to_dict("records")]
+    tiles = [_tile(row, note=note, told=told.get(row["name"]), command=command) for row in figures.to_dict("records")]
     return Markup('<div class="kpis">{}</div>').format(Markup("\n").join(tiles))
 
 
@@ -37,7 +39,7 @@ def written(value: Any, *, unit: str) -> str:
     return NOT_COMPUTABLE if pd.isna(value) else _quantity(float(value), unit=unit)
 
 
-def _tile(row: Mapping[Any, Any], *, note: str, told: Explanation | None) -> Markup:
+def _tile(row: Mapping[Any, Any], *, note: str, told: Explanation | None, command: str) -> Markup:
     label = str(row.get("label") or row["name"]).replace("_", " ")
     label = label[:1].upper() + label[1:]
     small = str(row["reason"]) if pd.isna(row["value"]) else note or str(row.get("movement") or "")
@@ -46,7 +48,7 @@ def _tile(row: Mapping[Any, Any], *, note: str, told: Explanation | None) -> Mar
         '<span class="small">{}</span>{}</div>'
     ).format(
         label, written(row["value"], unit=str(row.get("unit") or "")), small,
-        "" if told is None else explanation_html(told, label=str(label)),
+        "" if told is None else explanation_html(told, label=label, command=command),
     )  # fmt: skip
 
 
