@@ -72,6 +72,7 @@ def execute(
     *,
     parameters: Mapping[str, Any],
     output_path: Path | str | None = None,
+    failed_path: Path | str | None = None,
     engine: EngineName = "pmo",
 ) -> NotebookNode:
     """Execute a notebook with parameters and return it with its outputs, in canonical form.
@@ -89,6 +90,8 @@ def execute(
     output_path
         Where to write the executed notebook, also a failed one; None writes nothing. The place of the write is
         the caller's: what must appear whole belongs in a staging folder.
+    failed_path
+        Where to write it only if it failed: writing a notebook out takes longer than rendering its page.
     engine
         ``"pmo"`` runs the cells in this process and leaves its modules changed: call it in a process of its own.
 
@@ -106,9 +109,12 @@ def execute(
     chosen = _checked(notebook, parameters=parameters, where=Path(notebook_path).name)
     executed, trouble = _run(notebook, parameters=chosen, engine=engine)
     executed = canonical(executed)
-    if output_path is not None:
-        Path(output_path).write_text(_written(executed), encoding="utf-8")
-    _raise_for_failures(executed, trouble=trouble)
+    _write(executed, path=output_path)
+    try:
+        _raise_for_failures(executed, trouble=trouble)
+    except (CellFailed, ReportError):
+        _write(executed, path=failed_path)
+        raise
     return executed
 
 
@@ -228,7 +234,6 @@ def _run(
 ) -> tuple[NotebookNode, Exception | None]:
     """Let papermill run a notebook; return what became of it, whole or not, and what stopped it."""
     from papermill.engines import papermill_engines  # noqa: PLC0415
-    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
     from papermill.execute import execute_notebook  # noqa: PLC0415
 
     held: list[NotebookNode] = []
@@ -238,11 +243,15 @@ def _run(
     papermill_engines.register("kernel", StockEngine)
     try:
         with _pinned_environment():
-            execute_notebook(
+            # Prepared only: papermill would write out the executed notebook once more, even if to nowhere.
+            prepared = execute_notebook(
                 notebook, None, dict(parameters), engine_name=engine, kernel_name="python3", language="python",
-                progress_bar=False, request_save_on_cell_execute=False, autosave_cell_every=0, held=held,
+                prepare_only=True,
             )  # fmt: skip
-    except (PapermillExecutionError, CellTimeoutError, DeadKernelError, CellFailed) as caught:
+            papermill_engines.execute_notebook_with_engine(
+                engine, prepared, kernel_name="python3", progress_bar=False, autosave_cell_every=0, held=held
+            )
+    except (CellTimeoutError, DeadKernelError, CellFailed) as caught:
         trouble = caught
     return held[0], trouble
 
@@ -287,8 +296,9 @@ def _cell_failed(index: int, *, cell: NotebookNode, error: Any) -> CellFailed:
     )  # fmt: skip
 
 
-def _written(notebook: NotebookNode) -> str:
-    return str(nbformat.writes(notebook)) + "\n"  # type: ignore[no-untyped-call]
+def _write(notebook: NotebookNode, *, path: Path | str | None) -> None:
+    if path is not None:
+        Path(path).write_text(str(nbformat.writes(notebook)) + "\n", encoding="utf-8")  # type: ignore[no-untyped-call]
 
 
 # --- the contract of parameters -------------------------------------------------------------------------------------

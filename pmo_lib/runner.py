@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from pmo_lib.parameters.models import Report
     from pmo_lib.workers import Outcome
 
+_LATE = (
+    "fsspec.implementations.chained", "holidays.countries", "plotly.colors", "pyarrow.acero", "pyarrow.dataset",
+    "pyarrow.pandas_compat",
+)  # fmt: skip
+"""What libraries import only where it is first used: in every report anew, if it is not there already."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -159,7 +165,7 @@ def warm_modules() -> tuple[str, ...]:
         for room in ("figures", "metrics", "sentences", "tables")
         for module in pkgutil.iter_modules([str(package.joinpath(room))])
     ]
-    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner:warm", *rooms)
+    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner:warm", *_LATE, *rooms)
 
 
 def warm() -> None:
@@ -220,7 +226,7 @@ def make(job: Job) -> tuple[Path, Path]:
     target = job.staging.joinpath(*job.place)
     target.parent.mkdir(parents=True, exist_ok=True)
     source, sections = _source(job)
-    notebook = execute(source, parameters=job.parameters, output_path=target.with_suffix(".ipynb"), engine=job.engine)
+    notebook = execute(source, parameters=job.parameters, failed_path=target.with_suffix(".ipynb"), engine=job.engine)
     page = render(notebook, assets="../assets" if job.portfolio else "assets")
     document = from_notebook(notebook)
     asked = {key: value for key, value in job.parameters.items() if key != "overrides"} | {"report": job.report}

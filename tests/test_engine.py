@@ -287,6 +287,16 @@ def test_a_notebook_without_ids_gets_stable_ones(tmp_path: Path) -> None:
     assert [cell.id for cell in executed.cells] == ["cell-0", INJECTED_ID, "cell-1", "cell-2"]
 
 
+def test_a_failed_notebook_can_be_written_alone(tmp_path: Path) -> None:
+    """The notebook is written to the path of failures with its traceback if it failed, and not at all if it did not."""
+    execute(NOTEBOOKS / "echoes_parameters.ipynb", parameters={"year": 2025}, failed_path=tmp_path / "good.ipynb")
+    with pytest.raises(CellFailed):
+        execute(NOTEBOOKS / "raises_in_a_cell.ipynb", parameters={}, failed_path=tmp_path / "bad.ipynb")
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.ipynb"]
+    outputs = [one for cell in nbformat.read(tmp_path / "bad.ipynb", 4).cells for one in cell.get("outputs", ())]
+    assert [one.output_type for one in outputs].count("error") == 1
+
+
 def test_an_executed_notebook_holds_no_time_and_no_path(tmp_path: Path) -> None:
     """Papermill's times and paths, and the version of Python, are not in the executed notebook."""
     executed = execute(

@@ -560,6 +560,33 @@ def test_ordinary_words_are_no_reason(notebook: Notebook) -> None:
     assert refusals(notebook, page=page, parameters=ASKED, figures_made=2) == []
 
 
+SECRETS = (
+    "AKIA" + "A1B2" * 4, "ASIA" + "A1B2" * 4, *(f"gh{kind}_" + "a1B2" * 9 for kind in "pousr"),
+    "github_pat_" + "a1B2" * 9, "glpat-" + "a1B2" * 9, *(f"xox{kind}-" + "a1B2" * 9 for kind in "abprs"),
+    "sk-" + "a1B2" * 9, "eyJhbGciOiJI.eyJzdWIiOiIx.", "-----BEGIN RSA PRIVATE KEY", "ftp://me:k3Jd82hs@host",
+    *(f"{name}=k3Jd82hsK2lP" for name in (
+        "passwd", "Password", "PASSWORD_2", "passphrase", "secret", "\u017fecret", "apikey", "API_KEY", "accesskey",
+        "access_\u212aey", "token", "to\u212aen")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_every_shape_of_a_secret_is_a_reason(notebook: Notebook, secret: str) -> None:
+    """A page is refused for each shape of a secret, in any case of the letters that a pattern takes for the same."""
+    _output(notebook, "step-3", text_plain=f"see {secret}")
+    reasons = refusals(notebook, page=render(notebook), parameters=ASKED, figures_made=2)
+    assert reasons == ["The page holds what looks like a secret; it is not repeated here."]
+
+
+@pytest.mark.parametrize("option", ["SENDDATATOCLOUD", "chart-\u017ftud\u0131o", "Plot.ly", "showsendtocloud: true",
+                                    "plotlyServerURL': 'h"])  # fmt: skip
+def test_every_offer_to_upload_is_a_reason(notebook: Notebook, option: str) -> None:
+    """A page is refused for each option that would upload a figure's data, however its letters are written."""
+    _in_figure(notebook, annotations=[{"text": option}])
+    reasons = refusals(notebook, page=render(notebook), parameters=ASKED, figures_made=2)
+    assert [reason.split(":")[0] for reason in reasons] == ["A figure may offer to upload its data"]
+
+
 def test_a_hostile_name_does_not_stop_a_report(tmp_path: Path) -> None:
     """A report whose data hold a payload everywhere passes the gate, escaped; but a chart may not hold a link."""
     made_of = executed(tmp_path, *(("reports_completely", {"hostile": payload}) for payload in PAYLOADS))

@@ -35,6 +35,9 @@ SECRET_SHAPE = re.compile(
     r"\b(AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bglpat-[\w-]{20,}|\bxox[abprs]-[\w-]{10,}"
     r"|\bsk-[A-Za-z0-9_-]{20,}|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
 )
+# One of these stands in every text of such a shape: looked for first, in long texts.
+SECRET_SIGNS = ("AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "sk-", "eyJ",
+                "PRIVATE KEY", "://")  # fmt: skip
 REFERENCE_FIX = "keep it in the environment and write a reference to it: env:NAME"
 REFERENCE = re.compile(REFERENCE_PATTERN)
 
@@ -91,7 +94,12 @@ def secret_like(key: str, *, value: object) -> bool:
     """
     if not isinstance(value, str) or not value or REFERENCE.match(value):
         return False
-    return bool(SECRET_KEY.search(key) or SECRET_SHAPE.search(value))
+    return bool(SECRET_KEY.search(key)) or has_secret_shape(value)
+
+
+def has_secret_shape(text: str) -> bool:
+    """Say whether a text of any length holds what has the shape of a secret."""
+    return any(sign in text for sign in SECRET_SIGNS) and bool(SECRET_SHAPE.search(text))
 
 
 def parse_scalar(text: str) -> Any:

@@ -14,7 +14,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import plotly.graph_objects as go
+import plotly.io as pio
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
@@ -108,7 +110,9 @@ def warm() -> None:
         "yaxis": axes,
         "annotations": [{"text": "a"}],
     }
-    go.Figure([kind() for kind in kinds], layout=layout).to_json()
+    figure = go.Figure([kind() for kind in kinds], layout=layout)
+    figure.add_scatter(x=pd.Series([1]), y=pd.Series([1.0]))
+    pio.renderers["plotly_mimetype"].to_mimebundle(figure.to_dict())
 
 
 def title_of(figure: Mapping[str, Any]) -> str:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pmo_lib.errors import GateRefused
-from pmo_lib.parameters.documents import SECRET_SHAPE
+from pmo_lib.parameters.documents import has_secret_shape
 from pmo_lib.render.charts import PLOTLY, asset_name, library, page_script
 from pmo_lib.render.page import IDENTITY, SCRAP, contents, identity, policy
 from pmo_lib.report import ECHO, EXHIBIT, PUBLISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from nbformat import NotebookNode
 
@@ -57,6 +57,10 @@ _CLOUD = re.compile(
     r"|plotlyServerURL['\"]?\s*:\s*['\"][^'\"]",
     re.IGNORECASE,
 )
+# What the text must hold, in any case of its letters, for the pattern to be found: looked for first, since it is there
+# hardly ever and a page is long. No i among them: a pattern without case takes the dotless one for it.
+_SIGNS_OF_SECRETS = ("passw", "passph", "secret", "key", "token")
+_SIGNS_OF_CLOUD = ("tocloud", "chart-stud", "plot.ly", "plotlyserver")
 
 
 def gate(notebook: NotebookNode, *, page: str, parameters: Mapping[str, Any], figures_made: int | None = None) -> None:
@@ -365,13 +369,19 @@ def _text(parsed: Parsed) -> Iterator[str]:
     """Look for cloud options, secrets and paths of this machine, in what is visible and in the figures' data."""
     data = " ".join(script.content for script in _figure_data(parsed))
     told = f"{parsed.text} {data}"
-    if found := _CLOUD.search(data):
+    if _may_hold(data, signs=_SIGNS_OF_CLOUD) and (found := _CLOUD.search(data)):
         yield f"A figure may offer to upload its data: {found[0]!r}."
-    if SECRET_SHAPE.search(told) or _ASSIGNED_SECRET.search(told):
+    if has_secret_shape(told) or (_may_hold(told, signs=_SIGNS_OF_SECRETS) and _ASSIGNED_SECRET.search(told)):
         yield "The page holds what looks like a secret; it is not repeated here."
     for root in machine_roots():
-        if found := re.search(rf"(?<![\w.]){re.escape(root)}/[\w.-]+", told):
+        if f"{root}/" in told and (found := re.search(rf"(?<![\w.]){re.escape(root)}/[\w.-]+", told)):
             yield f"The page holds a path of this machine: {found[0]!r}."
+
+
+def _may_hold(text: str, *, signs: Iterable[str]) -> bool:
+    """Tell whether a text holds one of some signs, whatever the case of its letters."""
+    folded = text.casefold()
+    return any(sign in folded for sign in signs)
 
 
 def without_paths(text: str) -> str:
