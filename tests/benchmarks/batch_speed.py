@@ -112,7 +112,7 @@ def own_batches(folder: Path, *, sizes: Sizes, ways: str) -> dict[str, Batch]:
     for page in (page for page in pages if page.parent == first):
         task = Task(page.stem, {**told, "snapshot": json.loads(page.read_text(encoding="utf-8"))["snapshot"]})
         for way in ways:
-            count = 1 if way == "s" else sizes.own if way in "de" else 1
+            count = sizes.own if way in "de" else 1
             batches[f"{way} {page.stem}"] = Batch(ROOT, folder, folder, (task,) * count)
     return batches
 
@@ -182,7 +182,8 @@ def main() -> int:
         (folder / "own").mkdir()
         own = {}
         if sizes.own:
-            own = measured_ways(ways, batches=own_batches(folder / "own", sizes=sizes, ways=ways), rounds=sizes.rounds)
+            known = own_batches(folder / "own", sizes=sizes, ways=ways.replace("s", ""))
+            own = measured_ways(ways, batches=known, rounds=sizes.rounds)
     growth = max(by_size.values()) / by_size[min(by_size)] - 1 if by_size else 0.0
     lines, good = told(costs, growth=growth)
     for line in (*table(costs), *lines, *(f"{core:8.3f} core-s a report of {size:,}" for size, core in by_size.items()),
