@@ -9,7 +9,7 @@ import pytest
 from histories import history
 
 from pmo_lib.metrics import health, ratings, schedule
-from pmo_lib.metrics.movement import Between
+from pmo_lib.metrics.movement import Between, row_keys
 from pmo_lib.parameters.models import Organisation, Thresholds
 
 NOW, THEN = "2025-03", "2024-03"
@@ -59,6 +59,16 @@ def test_each_null_of_a_decision_has_a_reason() -> None:
     for column in ("amount", "cost_of_delay", "due_on", "decider"):
         assert pd.isna(found[column])
         assert found[f"{column}_reason"]
+
+
+def test_a_decision_with_a_range_is_not_without_an_amount() -> None:
+    """A range is told with its ends: withheld and ranges are not missing."""
+    asked = history("decisions", [{"period": NOW, "decision_id": "D1", "ask": "Go on?"}])
+    (key,) = row_keys(asked, table="decisions")
+    place = {"period": NOW, "table_name": "decisions", "row_key": key, "column_name": "amount"}
+    states = history("states", [{**place, "state": "range", "low": "50000", "high": "90000"}])
+    found = health.decisions_sought(asked, projects=history("projects", []), between=LAST, states=states)
+    assert found["amount_reason"].tolist() == ["a range: 50000 to 90000"]
 
 
 def test_another_portfolios_decisions_are_not_ours() -> None:

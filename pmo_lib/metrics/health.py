@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pmo_lib.metrics.measures import MEASURES
-from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, Between, membership, names_of
+from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, NOT_SET, Between, membership, names_of, reasons
 from pmo_lib.metrics.ratings import BETTER, COMPARABLE, NOT_COMPARABLE, SAME, SCALES, WORSE
 from pmo_lib.theme import counted, quantity, share
 
@@ -75,8 +75,15 @@ RULES = (
 )
 
 
-def decisions_sought(decisions: pd.DataFrame, *, projects: pd.DataFrame, between: Between) -> pd.DataFrame:
+def decisions_sought(
+    decisions: pd.DataFrame, *, projects: pd.DataFrame, between: Between, states: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """List the decisions that are open at the status date, the most pressing first.
+
+    Parameters
+    ----------
+    states
+        The ``states`` table: tells a range and what is withheld from an amount that was never stated.
 
     Returns
     -------
@@ -93,13 +100,20 @@ def decisions_sought(decisions: pd.DataFrame, *, projects: pd.DataFrame, between
         name=now["project_id"].map(names_of(projects)).where(now["project_id"].notna(), "the whole portfolio"),
         days_left=(now["due_on"] - now["status_date"]).dt.days.astype("Int64"),
         asked_before=now["decision_id"].map(asked).fillna(0).astype("int64"),
-        amount_reason="no amount stated",
+        amount_reason=_no_amount(now, states=states),
         cost_of_delay_reason="not stated",
         due_on_reason="no deadline stated",
         decider_reason="nobody named",
     )
     columns = list(DECISION_COLUMNS)
     return table.sort_values(["due_on", "decision_id"], kind="stable")[columns].reset_index(drop=True)
+
+
+def _no_amount(decisions: pd.DataFrame, *, states: pd.DataFrame | None) -> pd.Series:
+    """Say why a decision has no single amount: a range and a withheld amount are not missing ones."""
+    known = pd.Series(NOT_SET, index=decisions.index, dtype="str")
+    told = known if states is None else reasons(decisions, states=states, table="decisions", column="amount")
+    return told.replace({NOT_SET: "no amount stated", "": "no amount stated"})
 
 
 def changes(

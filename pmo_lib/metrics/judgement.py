@@ -316,7 +316,8 @@ class Judgement:
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """Decisions sought; see :func:`pmo_lib.metrics.health.decisions_sought`."""
-        return health.decisions_sought(self.tables["decisions"], projects=self.projects, between=self.between)
+        known = {"projects": self.projects, "states": self.tables["states"]}
+        return health.decisions_sought(self.tables["decisions"], between=self.between, **known)
 
     @cached_property
     def exceptions(self) -> pd.DataFrame:
