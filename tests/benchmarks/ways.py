@@ -55,10 +55,18 @@ def as_library(batch: Batch) -> None:
 
 
 def with_ploomber(batch: Batch) -> None:
-    """Make reports with ploomber-engine and nbconvert in this process."""
-    from ploomber_engine import execute_notebook  # type: ignore[import-not-found]
+    """Make reports with the engine that ploomber-engine gives papermill, and nbconvert, in this process.
 
-    _in_one_process(batch, execute=execute_notebook)
+    It is no part of the project's environment: it is measured where somebody has installed it beside.
+    """
+    from papermill import execute_notebook
+
+    _in_one_process(
+        batch,
+        execute=lambda *paths, parameters: execute_notebook(
+            *paths, parameters, engine_name="embedded", progress_bar=False
+        ),
+    )
 
 
 def _in_one_process(batch: Batch, *, execute: Callable[..., object]) -> None:
