@@ -16,6 +16,7 @@ from pmo_lib.theme import counted, money, month
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+NO_PAIRS = "no project has a finish date in two reports in a row"
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 NO_COST, NO_YEAR, NO_REGISTER = "no project has a single figure", "no plan with an outlook", "no risk register returned"
 NONE_SILENT = "nothing that was known before was left out"
@@ -204,10 +205,10 @@ def _rater_figures(shares: pd.DataFrame, *, period: str) -> Iterator[Figure]:
 def _finish_figures(finishes: pd.DataFrame) -> Iterator[Figure]:
     days = finishes["moved_days"].dropna().astype("float64")
     later = days[days > 0]
-    yield _figure("finishes_compared", value=len(days), unit="projects")
-    yield _figure("finishes_later", value=len(later), unit="projects")
-    median = later.median() if len(later) else None
-    yield _figure("finish_later_median_days", value=median, unit="days", reason="no finish date moved later")
+    for name, moved in (("finishes_compared", days), ("finishes_later", later)):
+        yield _figure(name, value=len(moved) if len(days) else None, unit="projects", reason=NO_PAIRS)
+    median, why = (later.median() if len(later) else None), "no finish date moved later" if len(days) else NO_PAIRS
+    yield _figure("finish_later_median_days", value=median, unit="days", reason=why)
 
 
 def _slip_figures(slips: pd.DataFrame) -> Iterator[Figure]:
