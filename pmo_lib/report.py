@@ -25,7 +25,7 @@ from pmo_lib.metrics.named_costs import Finance
 from pmo_lib.metrics.named_health import Health
 from pmo_lib.metrics.named_risk import Risks
 from pmo_lib.metrics.named_rollup import FIGURES, REPORTS, Rollup
-from pmo_lib.metrics.quality import accounts, findings as listed
+from pmo_lib.metrics.quality import accounts, concerning, findings as listed
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
 from pmo_lib.results import (
@@ -236,9 +236,9 @@ class Book:
 
     @cached_property
     def findings(self) -> pd.DataFrame:
-        """Intake findings about this portfolio, and about whole files."""
-        findings = self.snapshot.intake_table("findings")
-        return findings.loc[findings["portfolio_id"].isin({self.portfolio, ""})] if self.portfolio else findings
+        """Intake findings about this portfolio, and about whole files and sheets that are not of another's return."""
+        findings, returns = (self.snapshot.intake_table(name) for name in ("findings", "returns"))
+        return concerning(findings, returns=returns, portfolio_id=self.portfolio) if self.portfolio else findings
 
     @cached_property
     def quarantined(self) -> pd.DataFrame:

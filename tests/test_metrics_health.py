@@ -217,6 +217,11 @@ def test_rules_print_the_thresholds_in_force() -> None:
     assert found.loc["thresholds.cost_red", "value"] == "12%"
     assert found.loc["thresholds.milestone_horizon_days", "value"] == "90 days"
     assert found["formula"].ne("").all()
+    rules = health.rules(ORGANISATION).set_index("rule")["value"]
+    assert rules["Record of past promises"] == "5 promises"
+    assert rules["Words against cells: unchanged"] == "0.5%"
+    assert rules["Finish by stage"] == "3 reports"
+    assert {"Cost promise kept", "Words against cells: numbers and dates"} <= set(rules.index)
 
 
 @pytest.mark.parametrize(("latest", "basis"), [(True, "approved baseline"), (False, "forecast finish")])

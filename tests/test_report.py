@@ -14,6 +14,7 @@ from IPython.utils.capture import capture_output
 from returns import small_return, typed
 
 from pmo_lib import report
+from pmo_lib.contracts.findings import Finding, findings_table
 from pmo_lib.errors import ParameterError, ReportError, StoreError
 from pmo_lib.parameters.load import load_reports
 from pmo_lib.parameters.models import Organisation
@@ -83,6 +84,22 @@ def shown(book: report.Book, *calls: Any) -> list[dict[str, Any]]:
         for call in calls:
             call(book)
     return [dict(output.data) for output in captured.outputs]
+
+
+def test_a_finding_about_a_sheet_is_told_where_the_file_is_read(root: Path) -> None:
+    """What is wrong with a whole sheet is told to those who returned that file, and not to who returned another."""
+    made = small_return("2026-10", date(2026, 10, 31), portfolios={"HWY": ["H1"], "ICT": ["I2"]})
+    made.returns["file"] = made.returns["portfolio_id"].map({"HWY": "hwy.xlsx", "ICT": "ict.xlsx"})
+    places = (("ict.xlsx", ""), ("hwy.xlsx", ""), ("shared.xlsx", ""), ("ict.xlsx", "HWY"))
+    made.findings = findings_table(
+        Finding(name, "status", 1, "S1", "unknown-column", "warning", "nulled", "not used", "remove it",
+                portfolio_id=whose) for name, whose in places
+    )  # fmt: skip
+    take(made, archive=Archive(root / "outputs" / "demo" / "archive"), organisation="demo")
+    found = begin(period="2026-10").findings
+    assert sorted(zip(found["file"], found["portfolio_id"], strict=True)) == [
+        ("hwy.xlsx", ""), ("ict.xlsx", "HWY"), ("shared.xlsx", ""),
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("root")

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pmo_lib.metrics.claims import STILL
+from pmo_lib.metrics.cohorts import LEAST_REPORTS
 from pmo_lib.metrics.measures import MEASURES
 from pmo_lib.metrics.movement import JOINED, LEFT, MOVED_IN, MOVED_OUT, NOT_SET, Between, membership, names_of, reasons
 from pmo_lib.metrics.ratings import BETTER, COMPARABLE, NOT_COMPARABLE, SAME, SCALES, WORSE
+from pmo_lib.metrics.statements import ROUGHLY
+from pmo_lib.metrics.track_record import ENOUGH as LEAST_PROMISES
 from pmo_lib.theme import counted, quantity, share
 
 if TYPE_CHECKING:
@@ -259,6 +263,32 @@ def _rating_rules(settings: Organisation) -> Iterator[tuple[str, str, str, str]]
     yield "Effect judged after", f"{chosen.effect_days} days", "figure then − figure before", "rating.effect_days"
 
 
+def _word_rules(settings: Organisation) -> Iterator[tuple[str, str, str, str]]:
+    """Yield by what promises and words are held against what is told."""
+    own = "definition of this report"
+    yield (
+        "Cost promise kept", share(settings.thresholds.cost_amber, decimals=1),
+        "final cost above the promised one by no more than this", "thresholds.cost_amber",
+    )  # fmt: skip
+    yield (
+        "Record of past promises", f"{LEAST_PROMISES} promises",
+        "with fewer a record is not drawn on: project, then forecaster, then portfolio", own,
+    )  # fmt: skip
+    yield (
+        "Words against cells: numbers and dates", "as exact as the words",
+        f"what rounds, or is cut, to the digits said; about, roughly: {share(ROUGHLY)} either way; day, month or year",
+        own,
+    )  # fmt: skip
+    yield (
+        "Words against cells: unchanged", share(STILL, decimals=1),
+        "an amount moved by no more than this since the last return; dates and ratings not at all", own,
+    )  # fmt: skip
+    yield (
+        "Finish by stage", f"{LEAST_REPORTS} reports",
+        "of projects followed over at least so many P50 and P80, the larger of the two slips around each", own,
+    )  # fmt: skip
+
+
 def rules(settings: Organisation) -> pd.DataFrame:
     """Return every threshold and formula that the health check uses: ``rule, value, formula, source``."""
     latest = settings.baseline_is_latest_approved
@@ -266,6 +296,7 @@ def rules(settings: Organisation) -> pd.DataFrame:
     rows = [
         *RULES,
         *_rating_rules(settings),
+        *_word_rules(settings),
         (
             "Movement of the finish",
             "approved baseline" if latest else "forecast finish",

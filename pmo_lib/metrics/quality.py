@@ -48,6 +48,20 @@ DISAGREES = "published-figure"
 Line = tuple[str, str, int, int, str, str]
 
 
+def concerning(findings: pd.DataFrame, *, returns: pd.DataFrame, portfolio_id: str) -> pd.DataFrame:
+    """Return the findings about a portfolio, and about whole files and sheets that are not of others' returns alone.
+
+    Parameters
+    ----------
+    findings, returns
+        Intake's tables; ``returns`` says which file each portfolio returned.
+    """
+    own = returns["portfolio_id"].eq(portfolio_id)
+    foreign = set(returns.loc[~own, "file"]) - set(returns.loc[own, "file"])
+    whole = findings["portfolio_id"].eq("") & ~findings["file"].isin(foreign)
+    return findings.loc[findings["portfolio_id"].eq(portfolio_id) | whole]
+
+
 def findings(found: pd.DataFrame, *, quarantined: pd.DataFrame) -> pd.DataFrame:
     """List every cell and row of a return that could not be used, then all that intake found, by rule.
 
