@@ -735,6 +735,18 @@ def test_every_figure_has_one_name_and_a_value_or_a_reason() -> None:
     assert {name: round(values[name], 6) for name in expected} == expected
 
 
+def test_finishes_that_cannot_be_compared_are_no_zero() -> None:
+    """Without a project that has a finish date in two reports in a row nothing is counted, and the figures say so."""
+    owed = batch()
+    covered = portfolio.coverage(owed, portfolios=UNITS, costs=TABLES["costs"], lineage=NO_LINEAGE)
+    tables = all_tables(TABLES["costs"], tree=TREE, owed=owed)
+    figures = headline.headline(TREE, covered=returned(covered), since=BEFORE, tables=tables, period=NOW)
+    own = figures[figures["name"].str.startswith("finish")]
+    assert own["name"].tolist() == ["finishes_compared", "finishes_later", "finish_later_median_days"]
+    assert own["value"].isna().all()
+    assert set(own["reason"]) == {"no project has a finish date in two reports in a row"}
+
+
 def test_every_published_column_is_explained() -> None:
     """What the roll-up publishes is in the extract, and no column of it is left without a meaning."""
     owed = batch(housing="failed")
