@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from drawings import texts
 from histories import current, history
 
 from pmo_lib.figures import health as charts, schedule as plots
@@ -238,15 +238,6 @@ def drawn(name: str) -> go.Figure:
     """Return the figure of a metric."""
     figure: go.Figure = FIGURES[name](metric(name))
     return figure
-
-
-def texts(value: Any) -> list[str]:
-    """Return every text in a figure's document."""
-    if isinstance(value, dict):
-        return [text for part in value.values() for text in texts(part)]
-    if isinstance(value, list):
-        return [text for part in value for text in texts(part)]
-    return [value] if isinstance(value, str) else []
 
 
 @pytest.mark.parametrize("name", FIGURES)

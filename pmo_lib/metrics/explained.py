@@ -195,7 +195,10 @@ def explained(figure: Mapping[Any, Any], *, about: About) -> Explanation | None:
         return None
     value = None if pd.isna(figure["value"]) else float(figure["value"])
     rows = picked(named, about=about)
-    made = named.make(rows, given=about.given) if named.prepare is None else _made_together(named, about=about)
+    if named.prepare is None:
+        made = named.compute(rows, given=about.given)
+    else:
+        made = named.compute(_prepared(named.prepare, about=about), given=about.given)
     _must_agree(named.name, published=value, made=made.value)
     unit = str(figure["unit"] or "")
     told = {
@@ -208,14 +211,20 @@ def explained(figure: Mapping[Any, Any], *, about: About) -> Explanation | None:
     return Explanation(name=named.name, value=value, n=made.n, looked_at=named.needs, rows=where, **told, **said)
 
 
-def _made_together(named: NamedFigure, *, about: About) -> Measured:
-    """Make a figure from the rows of all figures that are prepared like it; they are prepared once."""
-    if named.prepare not in about.prepared:
-        parts = [picked(each, about=about) for each in about.named.values() if each.prepare is named.prepare]
-        joined = {name: pd.concat([part[name] for part in parts]) for name in parts[0]}
-        rows = {name: each[~each.index.duplicated()].sort_index() for name, each in joined.items()}
-        about.prepared[named.prepare] = named.prepare(rows, given=about.given) if named.prepare else rows
-    return named.compute(about.prepared[named.prepare], given=about.given)
+def _prepared(prepare: Callable[..., Any], *, about: About) -> Any:
+    """Prepare the rows of all figures that share ``prepare``, once."""
+    if prepare not in about.prepared:
+        parts = [picked(each, about=about) for each in about.named.values() if each.prepare is prepare]
+        rows = {name: each.sort_index() for name, each in together(*parts).items()}
+        about.prepared[prepare] = prepare(rows, given=about.given)
+    return about.prepared[prepare]
+
+
+def together(*parts: Rows) -> Rows:
+    """Return the rows of several figures, each row once."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    joined = {name: pd.concat([part[name] for part in parts if name in part]) for name in names}
+    return {name: rows[~rows.index.duplicated()] for name, rows in joined.items()}
 
 
 def picked(named: NamedFigure, *, about: About, places: Iterable[tuple[str, str, str]] | None = None) -> Rows:

@@ -15,6 +15,7 @@ import pandas as pd
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.metrics.computed import COLOURS, WHOLE
 from pmo_lib.metrics.exceptions import breaches
+from pmo_lib.metrics.explained import Rows
 from pmo_lib.metrics.gates import required
 from pmo_lib.metrics.measures import KEY, MEASURES, ORIGINAL, OVERALL, standings
 from pmo_lib.metrics.quality import MAY_BE_EMPTY
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from pmo_lib.metrics.judgement import Judgement
 
-Rows = dict[str, pd.DataFrame]
 GROUND_COLUMNS = (*KEY, "measure")
 FOUR = tuple(measure.name for measure in MEASURES if measure.dimension in OVERALL)
 WORK = ("finish by the work done", "cost at the efficiency so far")
@@ -209,12 +209,6 @@ class Grounds:
         ours = ours[ours["period"].le(self.case.between.period)].sort_values("period", kind="stable")
         empty = [name for name in TABLES["projects"].names if now[name].isna().all() and name not in MAY_BE_EMPTY]
         return _once([now, *(ours[ours[name].notna()].iloc[:1] for name in empty)])
-
-
-def together(*parts: Rows) -> Rows:
-    """Return rows of several grounds, each row once."""
-    names = dict.fromkeys(name for part in parts for name in part)
-    return {name: _once([part[name] for part in parts if name in part]) for name in names}
 
 
 def size(rows: Mapping[str, pd.DataFrame]) -> int:

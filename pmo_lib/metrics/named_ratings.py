@@ -11,8 +11,8 @@ import pandas as pd
 from pmo_lib.metrics import assurance, measures
 from pmo_lib.metrics.computed import COLOURS, COUNTS, WHOLE
 from pmo_lib.metrics.exceptions import breaches
-from pmo_lib.metrics.explained import COUNT, STATES, Given, Measured, NamedFigure, Rows
-from pmo_lib.metrics.grounds import Grounds, size, together
+from pmo_lib.metrics.explained import COUNT, STATES, Given, Measured, NamedFigure, Rows, together
+from pmo_lib.metrics.grounds import Grounds, size
 from pmo_lib.metrics.judgement import OUTSIDE, Judgement
 from pmo_lib.theme import number, share
 
