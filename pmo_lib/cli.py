@@ -1,6 +1,7 @@
 """The ``pmo`` command: template, check, ingest, run, demo, trace.
 
-Exit codes: 0 all published, 1 some reports failed, 2 usage or parameters, 3 data contract refused.
+Exit codes: 0 all published, 1 some reports failed, 2 usage or parameters, 3 data contract refused, 5 another run of the
+organisation and period is at work, 130 interrupted.
 The rooms are imported inside the commands, so that ``pmo --help`` answers at once.
 """
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pmo_lib.contracts.returned import Checked
     from pmo_lib.parameters.mapping import Mapping
     from pmo_lib.parameters.models import Organisation
-    from pmo_lib.runner import Done
+    from pmo_lib.runner import Done, Request
     from pmo_lib.snapshots import Snapshot
 
 SOURCE = click.argument("source", type=click.Path(exists=True, path_type=Path), required=False)
@@ -124,7 +125,15 @@ def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, r
 @click.option("--period", required=True, help="YYYY-MM of the snapshot to report.")
 @click.option("--portfolio", "portfolios", multiple=True, help="Only this portfolio (repeat for more).")
 @click.option("--report", "reports", multiple=True, help="Only this report (repeat for more).")
+@click.option("--only-failed", is_flag=True, help="Only what failed or is missing.")
+@click.option("--again", is_flag=True, help="Also what is unchanged since it was published.")
+@click.option("--explain", is_flag=True, help="Say why each report would be run or not; run nothing.")
+@click.option("--resume", is_flag=True, help="Finish the last run of the period, if it was cut off.")
 @click.option("--jobs", type=click.IntRange(min=1), default=None, help="Processes at a time; default: one per core.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Limit of a report.")
+@click.option("--total-seconds", type=click.FloatRange(min=1), default=None, help="Limit of the whole run.")
+@click.option("--memory", "memory_mib", type=click.IntRange(min=256), default=4_096, show_default=True,
+              help="Limit of the data of a report, in MiB.")  # fmt: skip
 @click.option(
     "--engine",
     type=click.Choice(["pmo", "kernel"]),
@@ -145,14 +154,21 @@ def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, r
     default=None,
     help="Write the outcome of every report here, as JSON.",
 )
-def run(*, org: str, period: str, summary: Path | None, **wanted: Any) -> None:  # fmt: skip
-    """Run the reports of a period and publish those that pass."""
-    done = _run(org=org, period=period, wanted=wanted)
+def run(*, summary: Path | None, explain: bool, **wanted: Any) -> None:  # fmt: skip
+    """Run the reports of a period and publish those that pass; what is unchanged is not run again."""
+    if wanted["resume"] and (own := _set_with_resume(wanted)):
+        raise click.UsageError(f"--resume finishes a run as it began: leave out {', '.join(own)}")
+    if explain:
+        _explain(wanted)
+        return
+    done = _run(wanted)
     if summary is not None:
         _write_summary(summary, done=done)
     failed = [one for one in done if one.status == "failed"]
-    _tell_silence(_snapshot(org, period=period))
-    click.echo(f"{len(done) - len(failed)} of {len(done)} reports published: {_outputs() / 'index.html'}")
+    unchanged = sum(one.status == "unchanged" for one in done)
+    _tell_silence(_snapshot(wanted["org"], period=wanted["period"]))
+    told = f" ({unchanged} unchanged)" if unchanged else ""
+    click.echo(f"{len(done) - len(failed)} of {len(done)} reports published{told}: {_outputs() / 'index.html'}")
     if failed:
         sys.exit(1)
 
@@ -171,7 +187,7 @@ def demo(**wanted: int) -> None:
     for period, written in write_periods(folder, size=Size(**wanted), jobs=os.cpu_count() or 1):
         _ingest(folder / period, org="demo", period=period, mapping=None, reason="the demo was made again")
         click.echo(f"{period}: {len(written)} returns written to {folder / period} and ingested")
-    done = _run(org="demo", period=period, wanted={})
+    done = _run({"org": "demo", "period": period})
     failed = sum(one.status == "failed" for one in done)
     click.echo(f"{len(done) - failed} of {len(done)} reports of {period} published. Open {_outputs() / 'index.html'}")
     if failed:
@@ -274,21 +290,47 @@ def _tell_silence(snapshot: Snapshot) -> None:
         click.echo(f"{row['portfolio_id']} {snapshot.period}: {row['state']} ({row['reason']}); {instead}")
 
 
-def _run(*, org: str, period: str, wanted: dict[str, Any]) -> list[Done]:
+def _run(wanted: dict[str, Any]) -> list[Done]:
     from pmo_lib.parameters.load import find_root
-    from pmo_lib.runner import Request, run
+    from pmo_lib.runner import resume, run
 
-    request = Request(
-        organisation=org,
-        period=period,
+    request = _request(wanted)
+    with _progress() as tell:
+        if wanted.get("resume"):
+            return resume(request, outputs=_outputs(), tell=tell)
+        return run(request, root=find_root(), outputs=_outputs(), tell=tell)
+
+
+def _request(wanted: dict[str, Any]) -> Request:
+    from pmo_lib.runner import Request
+
+    plain = ("jobs", "engine", "seconds", "total_seconds", "memory_mib", "again", "only_failed")
+    return Request(
+        organisation=wanted["org"],
+        period=wanted["period"],
         portfolios=tuple(wanted.get("portfolios", ())),
         reports=tuple(wanted.get("reports", ())),
         overrides=_overrides(wanted.get("settings", ())),
-        jobs=wanted.get("jobs"),
-        engine=wanted.get("engine", "pmo"),
+        **{name: wanted[name] for name in plain if name in wanted},
     )
-    with _progress() as tell:
-        return run(request, root=find_root(), outputs=_outputs(), tell=tell)
+
+
+def _set_with_resume(wanted: dict[str, Any]) -> list[str]:
+    """Return the options that say what to run: a run that is taken up again has said so already."""
+    options = {"portfolios": "--portfolio", "reports": "--report", "settings": "--set", "again": "--again",
+               "only_failed": "--only-failed"}  # fmt: skip
+    return [option for name, option in options.items() if wanted[name]]
+
+
+def _explain(wanted: dict[str, Any]) -> None:
+    from pmo_lib.parameters.load import find_root
+    from pmo_lib.runner import explain
+
+    told = explain(_request(wanted), root=find_root(), outputs=_outputs())
+    for portfolio, report, reasons in told:
+        why = f"would run: {'; '.join(reasons)}" if reasons else "unchanged"
+        click.echo(f"{portfolio or 'organisation'} {report}: {why}")
+    click.echo(f"{sum(bool(reasons) for *_, reasons in told)} of {len(told)} reports would be run")
 
 
 def _refuse_target(out: Path, *, suffix: str) -> None:
@@ -349,7 +391,7 @@ def _progress() -> Iterator[Callable[[Done, int], None]]:
             name = f"{done.portfolio or 'organisation'} {done.report}"
             if done.status == "failed":
                 console.print(f"failed: {name} at {done.stage}: {done.cause}", markup=False, highlight=False)
-            elif not console.is_terminal:
+            elif not console.is_terminal and done.status == "published":
                 console.print(f"published: {name} in {done.seconds:.2f} s", markup=False, highlight=False)
 
         yield tell

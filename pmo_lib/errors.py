@@ -8,6 +8,8 @@
     │   ├── SourceError         a file that cannot be read at all
     │   └── SnapshotRefused     a whole return, or a second one without a reason
     ├── StoreError              an object that is missing, altered or outside its root
+    ├── Locked                  another run of the same organisation and period is at work (exit 5)
+    ├── Interrupted             a run was asked to end before its time                   (exit 130)
     └── ReportError             a report that must not be published                      (exit 1)
         ├── CellFailed          a notebook cell raised
         └── GateRefused         the page is incomplete, or holds what a page may not hold
@@ -74,6 +76,18 @@ class SnapshotRefused(DataContractError):
 
 class StoreError(PmoError):
     """An object that is missing, altered, or outside its root."""
+
+
+class Locked(PmoError):
+    """Another run of the same organisation and period is at work; ``data["holder"]`` says which."""
+
+    exit_code = 5
+
+
+class Interrupted(PmoError):
+    """A run was asked to end before its time, by Ctrl-C or a signal; ``data["signal"]`` names it."""
+
+    exit_code = 130
 
 
 class ReportError(PmoError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
@@ -25,19 +25,21 @@ from pmo_lib.metrics.named_costs import Finance
 from pmo_lib.metrics.named_health import Health
 from pmo_lib.metrics.named_risk import Risks
 from pmo_lib.metrics.named_rollup import FIGURES, REPORTS, Rollup
-from pmo_lib.metrics.quality import accounts, concerning, findings as listed
+from pmo_lib.metrics.quality import accounts, findings as listed
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
+from pmo_lib.parameters.traced import noted, traced
 from pmo_lib.results import (
     Results,
     collect,
+    digests,
     figures_of,
     glue,
+    in_force,
     owed_places,
     owed_reports,
     pages_of,
     placed,
-    published,
     read_failures,
 )
 from pmo_lib.sentences.captions import stated
@@ -99,6 +101,7 @@ class Book:
     told: dict[str, Explanation] = field(default_factory=dict)
     case: Any = None
     overrides: Mapping[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
 
     @property
     def period(self) -> str:
@@ -237,14 +240,12 @@ class Book:
     @cached_property
     def findings(self) -> pd.DataFrame:
         """Intake findings about this portfolio, and about whole files and sheets that are not of another's return."""
-        findings, returns = (self.snapshot.intake_table(name) for name in ("findings", "returns"))
-        return concerning(findings, returns=returns, portfolio_id=self.portfolio) if self.portfolio else findings
+        return self.snapshot.intake_table("findings", portfolio=self.portfolio or None)
 
     @cached_property
     def quarantined(self) -> pd.DataFrame:
         """Rows of this portfolio that could not be used."""
-        rows = self.snapshot.intake_table("quarantined")
-        return rows.loc[rows["portfolio_id"].eq(self.portfolio)] if self.portfolio else rows
+        return self.snapshot.intake_table("quarantined", portfolio=self.portfolio or None)
 
     @cached_property
     def accounting(self) -> pd.DataFrame:
@@ -252,18 +253,14 @@ class Book:
 
         What others wrote of a portfolio that did not return is no return of its own.
         """
-        rows, returns = self.snapshot.intake_table("accounting"), self.returns
-        if not self.portfolio:
-            return rows
+        rows, returns = self.snapshot.intake_table("accounting", portfolio=self.portfolio or None), self.returns
         silent = returns.loc[returns["period"].eq(self.snapshot.period), "state"].eq("not returned").any()
-        return rows[rows["portfolio_id"].eq(self.portfolio)].iloc[: 0 if silent else None]
+        return rows.iloc[: 0 if self.portfolio and silent else None]
 
     @cached_property
     def cells(self) -> pd.DataFrame:
         """Intake's accounts of the cells of the files that this portfolio's return came in."""
-        cells, files = self.snapshot.intake_table("cells"), self.returns["file"].tail(1)
-        own = {name for names in files for name in names.split("; ")}
-        return cells[cells["file"].isin(own)] if self.portfolio else cells
+        return self.snapshot.intake_table("cells", portfolio=self.portfolio or None)
 
     @cached_property
     def came(self) -> pd.DataFrame:
@@ -295,16 +292,15 @@ class Book:
     def returns(self) -> pd.DataFrame:
         """How every return of this portfolio came in, up to the period asked for (of all portfolios, in a roll-up).
 
-        See :attr:`pmo_lib.snapshots.Snapshot.returns_history`.
+        See :meth:`pmo_lib.snapshots.Snapshot.standing`.
         """
-        rows = self.snapshot.returns_history
-        return rows[rows["portfolio_id"].eq(self.portfolio)].reset_index(drop=True) if self.portfolio else rows
+        return self.snapshot.standing(self.portfolio)
 
     @cached_property
     def _pages(self) -> list[Results]:
         snapshots = {snapshot.period: snapshot.id for snapshot in self.chain}
-        failed = {(p, row["portfolio_id"], row["report"]) for p in snapshots for row in read_failures(self.folder / p)}
-        return published(self.folder, snapshots=snapshots, failed=failed)
+        self.others = digests(self.folder, periods=snapshots)
+        return in_force(self.folder, snapshots=snapshots)
 
     @property
     def results(self) -> list[Results]:
@@ -338,7 +334,7 @@ class Book:
     def batch(self) -> pd.DataFrame:
         """State of every report that this period owes; columns as in :func:`pmo_lib.results.owed_reports`."""
         return owed_reports(
-            reports=[report.name for report in self.reports.reports if report.scope == "portfolio"],
+            reports=self.reports.of_portfolios,
             returns=self.snapshot.returns,
             done=pages_of(self._pages, period=self.period),
             failures=read_failures(self.folder / self.period),
@@ -447,13 +443,18 @@ class Book:
             )
         told = self.explanations(figures)
         glue(self.identity, figures=figures, tables=tables, explained={name: told[name].document for name in told})
-        note = {"figures_made": self.figures_made, "exhibits": self.shown, "sections": self.sections}
+        note = {"figures_made": self.figures_made, "exhibits": self.shown, "sections": self.sections, "read": self.read}
         said = f"{counted(len(figures), noun='figure')} and {counted(len(tables), noun='table')}"
         every = [(one, written(one.value, unit=one.unit)) for one in told.values()]
         page = Markup('<p class="published">Published {} to the roll-up.</p>').format(said) + figures_html(
             every, command=tracing(self.identity)
         )
         _html(page, extra={PUBLISHED: note})
+
+    @property
+    def read(self) -> dict[str, Any]:
+        """What this report has read so far: settings by name, parts of snapshots, and digests of others' results."""
+        return {"settings": noted(self.settings), "snapshots": self.snapshot.noted, "published": self.others}
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -493,6 +494,7 @@ def begin(report: str, organisation: str, **parameters: Unpack[Parameters]) -> B
             f"portfolio {portfolio!r} has returned nothing usable up to {snapshot.period}; there are {', '.join(have)}",
             fix="choose one of them, or ask for the missing return",
         )
+    settings, snapshot = traced(settings), replace(snapshot, reads=set())
     book = Book(reports.named(report), portfolio, reports, settings, snapshot, folder, overrides=overrides)
     _html(_head(book), extra={ECHO: book.identity})
     if parameters.get("section"):

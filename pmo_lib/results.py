@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 import scrapbook
 from scrapbook.models import Notebook
 
 from pmo_lib.errors import ReportError
-from pmo_lib.store import digest_of_file
+from pmo_lib.store import digest_of, digest_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence, Set
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 SCHEMA = "pmo-results/1"
 STATE_FILE = "state.json"
+FAILED_FOLDER = "_failed"  # of a period: no portfolio has such an id
 EXPLAINED = "explained"
 FIGURES = "figures"
 FIGURE_COLUMNS = ("name", "value", "unit", "reason")
+Place: TypeAlias = tuple[str, str, str]  # period, portfolio, report
 IDENTITY = ("organisation", "period", "as_of", "portfolio", "report", "snapshot")
 
 
@@ -136,8 +138,20 @@ def read(path: Path) -> Results:
     return parse(json.loads(path.read_text(encoding="utf-8")))
 
 
+def in_force(folder: Path, *, snapshots: Mapping[str, str]) -> list[Results]:
+    """Return all results that count as the state files of their periods stand; see :func:`published`."""
+    failed = {
+        (period, row["portfolio_id"], row["report"]) for period in snapshots for row in read_failures(folder / period)
+    }
+    return published(folder, snapshots=snapshots, failed=failed, still=read_still(folder, snapshots=snapshots))
+
+
 def published(
-    folder: Path, *, snapshots: Mapping[str, str], failed: Set[tuple[str, str, str]] = frozenset()
+    folder: Path,
+    *,
+    snapshots: Mapping[str, str],
+    failed: Set[Place] = frozenset(),
+    still: Mapping[Place, str] | None = None,
 ) -> list[Results]:
     """Return all results under ``<folder>/<period>/`` that were made from the given snapshot of their period, in order.
 
@@ -151,16 +165,59 @@ def published(
         The snapshot id that counts, by period.
     failed
         Period, portfolio and report of what failed when it was last run: an older edition of it does not count.
+    still
+        Period, portfolio and report of what was made from an earlier snapshot of its period of which it read nothing
+        that changed → the id of that snapshot; see :func:`read_still`.
     """
-    paths = [path for period in sorted(snapshots) for path in sorted((folder / period).glob("*/*.json"))]
-    found = [(path, json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    paths = [path for period in sorted(snapshots) for path in sorted((folder / period).glob("[!_]*/*.json"))]
+    found = [(path, (path.parts[-3], path.parts[-2], path.stem)) for path in paths]
+    documents = [(path, place, json.loads(path.read_text(encoding="utf-8"))) for path, place in found]
     return [
         parse(document)
-        for path, document in found
-        if document.get("snapshot") == snapshots[path.parts[-3]]
-        and (path.parts[-3], path.parts[-2], path.stem) not in failed
+        for path, place, document in documents
+        if document.get("snapshot") == (still or {}).get(place, snapshots[place[0]])
+        and place not in failed
         and page_matches(path, document=document)
     ]
+
+
+def digests(folder: Path, *, periods: Iterable[str]) -> dict[str, str]:
+    """Return for each period one sha256 of all that :func:`published` would look at there, pages excepted."""
+    return {period: _digest(folder / period) for period in periods}
+
+
+def _digest(folder: Path) -> str:
+    seen = [[f"{path.parent.name}/{path.name}", digest_of_file(path)] for path in sorted(folder.glob("[!_]*/*.json"))]
+    own = [[row[key] for key in ("portfolio_id", "report", "stage", "cause")] for row in read_failures(folder)]
+    failures = sorted(row for row in own if row[0])  # an organisation's report reads portfolios' only
+    return digest_of(json.dumps([seen, failures, _still(folder)]).encode())
+
+
+def read_still(folder: Path, *, snapshots: Mapping[str, str]) -> dict[Place, str]:
+    """Return the pages that stand though their period has a newer snapshot, since nothing that they read changed.
+
+    Parameters
+    ----------
+    folder, snapshots
+        As for :func:`published`.
+
+    Returns
+    -------
+    dict
+        Period, portfolio and report → id of the snapshot that the page was made from.
+    """
+    told = {period: _still(folder / period) for period in snapshots}
+    return {
+        (period, row["portfolio_id"], row["report"]): row["snapshot"]
+        for period, state in told.items()
+        if state.get("snapshot") == snapshots[period]
+        for row in state["still"]
+    }
+
+
+def _still(folder: Path) -> dict[str, Any]:
+    state = read_state(folder)
+    return {key: state[key] for key in ("snapshot", "still")} if "still" in state else {}
 
 
 def pages_of(results: Iterable[Results], *, period: str) -> dict[tuple[str, str], str]:
@@ -299,9 +356,13 @@ def _owed_status(entry: Mapping[Any, Any], *, page: bool) -> str:
 
 def read_failures(folder: Path) -> list[dict[str, str]]:
     """Return the reports that failed when a period was last run: dicts of ``portfolio_id, report, stage, cause``."""
+    return [row for row in read_state(folder).get("reports", ()) if row["status"] == "failed"]
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """Return what stands in the state file of a period; nothing where it was not run yet."""
     path = folder / STATE_FILE
-    reports = json.loads(path.read_text(encoding="utf-8"))["reports"] if path.exists() else []
-    return [row for row in reports if row["status"] == "failed"]
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def plain(value: Any, *, where: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from pmo_lib.results import STATE_FILE
+from pmo_lib.results import FAILED_FOLDER, STATE_FILE
 from pmo_lib.store import write_atomically
 from pmo_lib.theme import counted, month, page_css
 
@@ -35,6 +35,8 @@ def write_index(outputs: Path) -> Path:
         for path in sorted(outputs.glob(f"*/*/{STATE_FILE}"))
     ]
     for folder, state in states:
+        for row in state["reports"]:
+            row["kept"] = folder.joinpath(*_kept(row)).is_file()
         title = f"{state['name']}, {month(state['period'])}"
         _write(folder / "index.html", title=title, body=_period(state, prefix=""))
     body = Markup("\n").join(_organisation(organisation, states=states) for organisation in _names(states))
@@ -102,6 +104,11 @@ def _portfolio(portfolio: str, *, state: Mapping[str, Any], prefix: str) -> Mark
     return Markup('<tr><th scope="row">{}</th>{}</tr>').format(name, cells)
 
 
+def _kept(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return where the notebook of a report is kept if it failed, below the folder of its period."""
+    return tuple(filter(None, (FAILED_FOLDER, row["portfolio_id"], f"{row['report']}.ipynb")))
+
+
 def _cell(row: Mapping[str, Any], *, prefix: str) -> Markup:
     if row["status"] == "published":
         place = f"{row['portfolio_id']}/" if row["portfolio_id"] else ""
@@ -110,6 +117,8 @@ def _cell(row: Mapping[str, Any], *, prefix: str) -> Markup:
     css = f"state-{str(row['status']).split()[0]}"
     cause = f": {row['cause']}" if row.get("cause") else ""
     told = Markup('<span class="{}">{}</span>{}').format(css, row["status"], cause)
+    if row["status"] == "failed" and row["kept"]:
+        told += Markup(' (<a href="{}{}">its notebook</a>)').format(prefix, "/".join(_kept(row)))
     if not row.get("as_of"):
         return told
     page = Markup('<a href="{}{}/{}.html">last known, {}</a>')

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from pmo_lib.contracts.returned import RETURN_COLUMNS
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import SnapshotRefused, StoreError
+from pmo_lib.metrics.quality import concerning
 from pmo_lib.store import Store, inside, write_atomically
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 CONTRACT_VERSION = "2"  # 2: calendars; remaining_days of a task; task_id and velocity_days of a risk
 ROWS_PER_GROUP = 2_000
 Rows: TypeAlias = pa.Table  # rows as they are stored
+Read: TypeAlias = tuple[str, ...]  # kind (rows, intake, standing, manifest), period, table, portfolio, its projects
 MASKED = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 ARROW_TYPES: dict[str, pa.DataType] = {
     "money": pa.decimal128(24, 2),
@@ -73,26 +75,38 @@ class Archive:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One period of one organisation as it was returned."""
+    """One period of one organisation as it was returned.
+
+    Where ``reads`` is a set, everything that is asked of this snapshot and of the earlier ones through it is noted
+    there, so that a report can later be told to have read nothing that changed (:mod:`pmo_lib.unchanged`).
+    """
 
     archive: Archive
     id: str
-    manifest: Mapping[str, Any] = field(repr=False)
+    kept: Mapping[str, Any] = field(repr=False)
+    reads: set[Read] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """All that the snapshot's file says."""
+        self._note("manifest")
+        return self.kept
 
     @property
     def period(self) -> str:
         """Month of the status date, ``YYYY-MM``."""
-        return str(self.manifest["period"])
+        return str(self.kept["period"])
 
     @property
     def status_date(self) -> pd.Timestamp:
         """The day that the returns speak of."""
-        return pd.Timestamp(self.manifest["status_date"])
+        return pd.Timestamp(self.kept["status_date"])
 
     @property
     def portfolios(self) -> tuple[str, ...]:
         """Ids of the portfolios that returned something usable and hold projects, in order."""
-        return tuple(self.manifest["portfolios"])
+        self._note("standing")
+        return tuple(self.kept["portfolios"])
 
     def table(self, name: str, *, portfolio: str | None = None) -> pd.DataFrame:
         """Return a contract table, of one portfolio or of all; empty with the right columns where there are no rows."""
@@ -100,22 +114,40 @@ class Snapshot:
 
     def rows(self, name: str, *, portfolio: str | None = None, projects: Collection[str] | None = None) -> Rows | None:
         """Return the same rows as they are stored, of some projects only if asked; None if nobody returned any."""
-        entry = self.manifest["tables"].get(name)
+        self._note("rows", name, portfolio or "", *sorted(projects or ()))
+        entry = self.kept["tables"].get(name)
         if entry is None:
             return None
         rows = read_rows(self.archive.store, entry=entry, name=name, portfolio=portfolio)
         return rows if projects is None else rows.filter(pc.is_in(rows["project_id"], pa.array(sorted(projects))))
 
-    def intake_table(self, name: str) -> pd.DataFrame:
-        """Return one of the tables about the intake itself: findings, quarantined, accounting, cells, returns."""
-        content = self.archive.store.get(self.manifest["intake"][name]["sha256"])
-        packed = json.loads(content)
+    def intake_table(self, name: str, *, portfolio: str | None = None) -> pd.DataFrame:
+        """Return one of the tables about the intake itself: findings, quarantined, accounting, cells, returns.
+
+        With a portfolio, what concerns it: its own rows; of ``cells`` those of the file that its return came in; of
+        ``findings`` also those about whole files and sheets that are not of others' returns alone.
+        """
+        self._note("intake", name, portfolio or "")
+        rows = self._intake(name)
+        if portfolio is None:
+            return rows
+        if name == "findings":
+            return concerning(rows, returns=self._intake("returns"), portfolio_id=portfolio)
+        if name == "cells":
+            files = self._intake("returns").loc[lambda told: told["portfolio_id"].eq(portfolio), "file"].tail(1)
+            return rows[rows["file"].isin({name for names in files for name in names.split("; ")})]
+        return rows[rows["portfolio_id"].eq(portfolio)]
+
+    def _intake(self, name: str) -> pd.DataFrame:
+        packed = json.loads(self.archive.store.get(self.kept["intake"][name]["sha256"]))
         return pd.DataFrame(packed["rows"], columns=packed["columns"])
 
     def previous(self) -> Snapshot | None:
         """Return the previous period's snapshot as it stood when this one was taken."""
-        link = self.manifest["previous"]
-        return None if link is None else open_snapshot(self.archive, period=link["period"], snapshot=link["id"])
+        link = self.kept["previous"]
+        if link is None:
+            return None
+        return replace(open_snapshot(self.archive, period=link["period"], snapshot=link["id"]), reads=self.reads)
 
     def chain(self) -> tuple[Snapshot, ...]:
         """Return this snapshot and, through it, all earlier ones: oldest first."""
@@ -127,9 +159,27 @@ class Snapshot:
             yield link
             link = link.previous()
 
-    @cached_property
+    @property
+    def unnoted(self) -> Snapshot:
+        """The same snapshot, which notes nothing of what is asked of it."""
+        return replace(self, reads=None)
+
+    @property
+    def noted(self) -> list[list[str]]:
+        """What was read so far of this snapshot and of the earlier ones through it, in order; see :data:`Read`."""
+        return sorted(list(read) for read in self.reads or ())
+
+    def _note(self, kind: str, *what: str) -> None:
+        if self.reads is not None:
+            self.reads.add((kind, self.period, *what))
+
+    @property
     def returns_history(self) -> pd.DataFrame:
-        """How every portfolio's return came in, in this period and in all before it.
+        """How every portfolio's return came in, in this period and in all before it: :meth:`standing` of all."""
+        return self.standing()
+
+    def standing(self, portfolio: str = "") -> pd.DataFrame:
+        """Return how a portfolio's returns came in, in this period and in all before it; all portfolios' without one.
 
         Columns: ``period, status_on, portfolio_id, state, file, reason, known``; ``known`` is the period of the
         portfolio's last return with usable projects: the same one, an earlier one, or "" where there is none yet.
@@ -138,7 +188,13 @@ class Snapshot:
         periods do not make it forgotten. An id that was only ever refused in another's file is no portfolio. No return
         is owed by a portfolio that lineage ended, nor by one whose projects have all moved to others.
         """
-        return pd.concat(list(_standing(self.chain())), ignore_index=True)
+        self._note("standing", "", portfolio)
+        rows = self._standing
+        return rows[rows["portfolio_id"].eq(portfolio)].reset_index(drop=True) if portfolio else rows
+
+    @cached_property
+    def _standing(self) -> pd.DataFrame:
+        return pd.concat(list(_standings(self.unnoted.chain())), ignore_index=True)
 
     @property
     def returns(self) -> pd.DataFrame:
@@ -163,19 +219,20 @@ class Snapshot:
 
     def last_known(self, portfolio: str) -> Snapshot | None:
         """Return the latest snapshot, this one or an earlier one, that holds projects of a portfolio."""
-        return next((one for one in self._backwards() if portfolio in one.portfolios), None)
+        self._note("standing", "", portfolio)
+        return next((one for one in self._backwards() if portfolio in one.kept["portfolios"]), None)
 
     def check(self) -> None:
         """Read every object and compare it with the manifest; StoreError names the first that is missing or altered."""
         for entry in (
-            *self.manifest["tables"].values(),
-            *self.manifest["intake"].values(),
-            *self.manifest["sources"],
+            *self.kept["tables"].values(),
+            *self.kept["intake"].values(),
+            *self.kept["sources"],
         ):
             self.archive.store.check(entry["sha256"])
 
 
-def _standing(chain: tuple[Snapshot, ...]) -> Iterator[pd.DataFrame]:
+def _standings(chain: tuple[Snapshot, ...]) -> Iterator[pd.DataFrame]:
     """Yield the rows of :attr:`Snapshot.returns_history`, period by period."""
     known: dict[str, Snapshot | None] = {}
     for snapshot in chain:
@@ -188,7 +245,7 @@ def _standing(chain: tuple[Snapshot, ...]) -> Iterator[pd.DataFrame]:
         absent = rows.loc[rows["state"].eq("not returned"), "portfolio_id"]
         over = {name for name in absent if _over(name, last=known.get(name), now=snapshot)}
         rows = rows[~rows["portfolio_id"].isin(over)]
-        known |= dict.fromkeys(snapshot.portfolios, snapshot)
+        known |= dict.fromkeys(snapshot.kept["portfolios"], snapshot)
         periods = ["" if (last := known.get(name)) is None else last.period for name in rows["portfolio_id"]]
         yield rows.assign(period=snapshot.period, status_on=snapshot.status_date, known=periods)[
             ["period", "status_on", *RETURN_COLUMNS, "known"]

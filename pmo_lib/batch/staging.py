@@ -1,0 +1,64 @@
+"""From staging to publication: the files of a report become one thing by one rename, then each takes its place by one.
+
+The first rename is what makes a report done: all its files are whole and on the disk. What follows only moves them, and
+can be done again from wherever it was cut off: each file that is still in staging is yet to be moved.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from pmo_lib.store import inside, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+PART = ".part"
+LAST = "made_of"  # what a report was made of is the last to take its place: it vouches for the others
+
+
+def stage(files: Mapping[str, bytes], *, folder: Path) -> None:
+    """Write the files of one report, by their place below the published root, and make them one by a rename."""
+    part = folder.with_name(folder.name + PART)
+    for leftover in (part, folder):  # of an attempt that died
+        shutil.rmtree(leftover, ignore_errors=True)
+    for place, content in files.items():
+        _write(inside(part, parts=(place,)), content=content)
+    part.replace(folder)
+    sync_folder(folder.parent)
+
+
+def _write(path: Path, *, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def publish(folder: Path, *, root: Path) -> list[Path]:
+    """Move what is staged to its places below a root, pages first; return the places. Doing it twice does no harm."""
+    staged = sorted(
+        (path for path in folder.rglob("*") if path.is_file()), key=lambda path: _order(path, folder=folder)
+    )
+    places = [inside(root, parts=path.relative_to(folder).parts) for path in staged]
+    for path, place in zip(staged, places, strict=True):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
+        sync_folder(place.parent)
+    shutil.rmtree(folder, ignore_errors=True)
+    return places
+
+
+def _order(path: Path, *, folder: Path) -> tuple[bool, bool, str]:
+    place = path.relative_to(folder)
+    return (place.parts[0] == LAST, place.suffix != ".html", place.as_posix())
+
+
+def staged(folder: Path) -> list[Path]:
+    """Return the reports that are done and not, or only in part, published."""
+    return sorted(path for path in folder.glob("*/*") if path.is_dir() and path.suffix != PART)

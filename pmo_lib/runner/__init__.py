@@ -1,0 +1,16 @@
+"""The batch: what is owed, what of it is unchanged, each report in a process of its own, publication, and the state.
+
+One bad portfolio never stops the rest; whatever ends a run, what stands at a published place is whole, and the run can
+be taken up again.
+
+Inside: ``plan`` (what is to be run, and with what), ``make`` (one report, in its own process) < ``state`` (what a
+period has published and what not) < ``unchanged`` (why a report would be run), ``kept`` (what is left of a failed one)
+< ``run``.
+"""
+
+from pmo_lib.runner.make import Job, make, warm, warm_modules
+from pmo_lib.runner.plan import Plan, Request, plan
+from pmo_lib.runner.run import explain, resume, run
+from pmo_lib.runner.state import Done
+
+__all__ = ["Done", "Job", "Plan", "Request", "explain", "make", "plan", "resume", "run", "warm", "warm_modules"]

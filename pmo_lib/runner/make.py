@@ -1,0 +1,170 @@
+"""One report in its own process: execute, render, refuse what must not be published, stage what may."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pkgutil
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+from pmo_lib.batch.staging import LAST, stage
+from pmo_lib.engine import execute
+from pmo_lib.errors import PmoError, ReportError
+from pmo_lib.extracts import extract
+from pmo_lib.parameters.load import find_root, load_reports, load_sections
+from pmo_lib.parameters.traced import picked
+from pmo_lib.render import gate, render
+from pmo_lib.report import PUBLISHED
+from pmo_lib.results import from_notebook
+from pmo_lib.sections import composed
+from pmo_lib.snapshots import canonical_json
+from pmo_lib.store import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pmo_lib.engine import EngineName
+
+WHOLE = "_whole"  # where the organisation's own reports are staged: no portfolio has such an id
+_LATE = (
+    "fsspec.implementations.chained", "holidays.countries", "plotly.colors", "pyarrow.acero", "pyarrow.dataset",
+    "pyarrow.pandas_compat",
+)  # fmt: skip
+"""What libraries import only where it is first used: in every report anew, if it is not there already."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One report to make; pickled into its own process.
+
+    Attributes
+    ----------
+    root, outputs, staging
+        Folder of the notebooks and parameters, of what is published, and of what is being made.
+    report, parameters, engine
+        What to make.
+    basis, settings
+        What it is made with, for the record: see :meth:`pmo_lib.runner.plan.Plan.basis`, and the settings in force.
+    """
+
+    root: Path
+    outputs: Path
+    staging: Path
+    report: str
+    parameters: Mapping[str, Any]
+    engine: EngineName
+    basis: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def portfolio(self) -> str:
+        """Portfolio of the report; empty for the organisation's."""
+        return str(self.parameters.get("portfolio", ""))
+
+    @property
+    def place(self) -> str:
+        """Place of the report below the organisation's folder, without suffix."""
+        return "/".join(filter(None, (str(self.parameters["period"]), self.portfolio, self.report)))
+
+    @property
+    def staged(self) -> Path:
+        """Folder that it is staged in."""
+        return self.staging / (self.portfolio or WHOLE) / self.report
+
+    @property
+    def failed(self) -> Path:
+        """Where its executed notebook is left if it fails."""
+        return self.staged.with_suffix(".ipynb")
+
+
+def make(job: Job) -> str:
+    """Make one report in its own process and stage it; return the period that it speaks of.
+
+    Raises
+    ------
+    PmoError
+        With ``data["stage"]``: notebook, gate or publish.
+    """
+    os.environ |= {"PMO_ROOT": str(job.root), "PMO_OUTPUTS": str(job.outputs)}
+    job.staged.parent.mkdir(parents=True, exist_ok=True)
+    source, sections = _source(job)
+    notebook = execute(source, parameters=job.parameters, failed_path=job.failed, engine=job.engine)
+    try:
+        page, document = _finished(notebook, job=job, sections=sections)
+    except ReportError:
+        job.failed.write_text(str(nbformat.writes(notebook)) + "\n", encoding="utf-8")  # type: ignore[no-untyped-call]
+        raise
+    results = canonical_json({**document, "page_sha256": digest_of(page)})
+    made = {f"{job.place}.html": page, f"{job.place}.json": results}
+    if not job.portfolio:
+        folder = f"{job.parameters['period']}/extract"
+        made |= {f"{folder}/{name}": content for name, content in extract(document).items()}
+    record = {"page_sha256": digest_of(page), "results_sha256": digest_of(results), "as_of": document["as_of"]}
+    of = canonical_json(record | _made_of(job, read=_note(notebook).get("read", {})))
+    stage(made | {f"{LAST}/{job.place}.json": of}, folder=job.staged)
+    return str(document["as_of"])
+
+
+def warm_modules() -> tuple[str, ...]:
+    """Return what the fork server loads before the first report: engine, page, and all that a notebook may import."""
+    package = files("pmo_lib")
+    rooms = [
+        f"pmo_lib.{room}.{module.name}"
+        for room in ("figures", "metrics", "sentences", "tables")
+        for module in pkgutil.iter_modules([str(package.joinpath(room))])
+    ]
+    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner:warm", *_LATE, *rooms)
+
+
+def warm() -> None:
+    """Parse the list of reports in the fork server, so that no child does; what is wrong with it is told later."""
+    with contextlib.suppress(PmoError):
+        load_reports(find_root())
+
+
+def _source(job: Job) -> tuple[Path, list[str]]:
+    """Return the notebook to execute, a staged copy where the portfolio has sections of its own, and their names."""
+    source = job.root / "notebooks" / f"{job.report}.ipynb"
+    organisation = str(job.parameters["organisation"])
+    sections = load_sections(job.root, org=organisation, portfolio=job.portfolio, report=job.report)
+    if not sections:
+        return source, []
+    copy = job.staged.parent / "composed.part" / source.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(composed(source, sections=sections))
+    return copy, [section.name for section in sections]
+
+
+def _finished(notebook: Any, *, job: Job, sections: list[str]) -> tuple[bytes, dict[str, Any]]:
+    """Return the page and the results of an executed notebook, if they may be published."""
+    page = render(notebook, assets="../assets" if job.portfolio else "assets")
+    document = from_notebook(notebook)
+    asked = {key: value for key, value in job.parameters.items() if key != "overrides"} | {"report": job.report}
+    note = _note(notebook)
+    gate(notebook, page=page, parameters=asked, figures_made=note.get("figures_made", 0))
+    if lost := [name for name in sections if name not in note.get("sections", ())]:
+        raise ReportError(f"the page lacks the section {', '.join(lost)}", fix="run it by hand", stage="gate")
+    return page.encode(), document
+
+
+def _note(notebook: Any) -> dict[str, Any]:
+    """Return what the report said when it published; empty if it did not."""
+    notes = [output["data"][PUBLISHED] for cell in notebook.cells for output in cell.get("outputs", ())
+             if PUBLISHED in output.get("data", {})]  # fmt: skip
+    return dict(notes[-1]) if notes else {}
+
+
+def _made_of(job: Job, *, read: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a report was made of: what it is later held against, see :mod:`pmo_lib.runner.unchanged`."""
+    return {
+        "basis": job.basis,
+        "snapshot": job.parameters["snapshot"],
+        "settings": picked(job.settings, names=read.get("settings", ["*"])),
+        "read": read.get("snapshots", []),
+        "published": read.get("published", {}),
+    }

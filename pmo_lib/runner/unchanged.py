@@ -1,0 +1,181 @@
+"""Why a report would be run again, or that it need not be: what it was made of is held against what is there now.
+
+A report's record says what it read: settings by name, parts of snapshots, results of others. Only these count. A part
+of a snapshot is compared by the digest of its table first and by its rows only where that differs, against the
+snapshot that the page was made from, which the archive still has.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pmo_lib.batch.staging import LAST
+from pmo_lib.parameters.traced import picked
+from pmo_lib.results import digests
+from pmo_lib.snapshots import open_snapshot
+from pmo_lib.store import digest_of_file, inside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from pmo_lib.runner.plan import Plan
+    from pmo_lib.snapshots import Snapshot
+
+BASIS = {
+    "code": "the library's code changed",
+    "lock": "the packages that it runs on, or Python, changed",
+    "notebook": "its notebook changed",
+    "report": "what the parameters say of the report changed",
+}
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """Holds published reports of one organisation and period against a plan.
+
+    Attributes
+    ----------
+    folder
+        Outputs of the organisation.
+    planned
+        What is to be published now.
+    """
+
+    folder: Path
+    planned: Plan
+    _compared: dict[str, Compared] = field(default_factory=dict)
+
+    def record(self, portfolio: str, *, report: str) -> dict[str, Any] | None:
+        """Return what the published report was made of; None if none is published."""
+        path = self._place(LAST, portfolio=portfolio, report=report).with_suffix(".json")
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+    def reasons(self, portfolio: str, *, report: str) -> list[str]:
+        """Return why a report would be run; nothing if it is published and would be the same."""
+        record = self.record(portfolio, report=report)
+        if record is None:
+            return ["it has not been published yet"]
+        page = self._place("", portfolio=portfolio, report=report)
+        return [
+            *_altered(page, record=record),
+            *self._basis(record, portfolio=portfolio, report=report),
+            *self._settings(record, portfolio=portfolio),
+            *self._data(record),
+            *self._others(record),
+        ]
+
+    def _place(self, root: str, *, portfolio: str, report: str) -> Path:
+        parts = (root, self.planned.snapshot.period, portfolio, report)
+        return inside(self.folder, parts=tuple(filter(None, parts)))
+
+    def _basis(self, record: Mapping[str, Any], *, portfolio: str, report: str) -> Iterator[str]:
+        before, now = record["basis"], self.planned.basis(portfolio, report=report)
+        yield from (reason for name, reason in BASIS.items() if before.get(name) != now[name])
+        if before.get("overrides") != now["overrides"]:
+            yield f"settings of the run were {_told(before.get('overrides'))}, are {_told(now['overrides'])}"
+
+    def _settings(self, record: Mapping[str, Any], *, portfolio: str) -> Iterator[str]:
+        now = picked(self.planned.dumped[portfolio], names=record["settings"])
+        for name, before in record["settings"].items():
+            if before != now[name]:
+                yield f"{name} was {_told(before)}, is {_told(now[name])}"
+
+    def _data(self, record: Mapping[str, Any]) -> Iterator[str]:
+        snapshot = self.planned.snapshot
+        if record["snapshot"] != snapshot.id:
+            yield from self._compare(record["snapshot"]).differences(record["read"])
+
+    def _compare(self, made_from: str) -> Compared:
+        if made_from not in self._compared:
+            now = self.planned.snapshot
+            before = open_snapshot(now.archive, period=now.period, snapshot=made_from)
+            self._compared[made_from] = Compared(before, now)
+        return self._compared[made_from]
+
+    def _others(self, record: Mapping[str, Any]) -> Iterator[str]:
+        read = record["published"]
+        for period in sorted(read):
+            if read[period] != self._published(period):
+                yield f"what the portfolios published of {period} changed"
+
+    def _published(self, period: str) -> str:
+        return digests(self.folder, periods=[period])[period]
+
+
+def _altered(page: Path, *, record: Mapping[str, Any]) -> Iterator[str]:
+    for suffix, key in ((".html", "page_sha256"), (".json", "results_sha256")):
+        path = page.with_suffix(suffix)
+        if not path.is_file():
+            yield f"{path.name} is missing"
+        elif digest_of_file(path) != record[key]:
+            yield f"{path.name} is not as it was published"
+
+
+def _told(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two snapshots of one period, each with the earlier ones through it."""
+
+    before: Snapshot
+    now: Snapshot
+
+    def differences(self, reads: Sequence[Sequence[str]]) -> list[str]:
+        """Return what of these parts is not the same in both; see :data:`pmo_lib.snapshots.Read`."""
+        if [one.status_date for one in self._old.values()] != [one.status_date for one in self._new.values()]:
+            return ["the periods before it, or their status dates, changed"]
+        found = (self._difference(read) for read in reads)
+        return list(dict.fromkeys(reason for reason in found if reason))
+
+    @cached_property
+    def _old(self) -> dict[str, Snapshot]:
+        return {one.period: one for one in self.before.chain()}
+
+    @cached_property
+    def _new(self) -> dict[str, Snapshot]:
+        return {one.period: one for one in self.now.chain()}
+
+    def _difference(self, read: Sequence[str]) -> str:
+        kind, period, name, portfolio, *projects = [*read, *[""] * (4 - len(read))]
+        old, new = self._old.get(period), self._new.get(period)
+        if old is None or new is None:
+            return f"{period} is a period no more, or a new one"
+        if old.id == new.id:
+            return ""
+        whose, of = portfolio or None, f" of {portfolio}" if portfolio else ""
+        match kind:
+            case "rows":
+                same = _same_rows(old, now=new, name=name, portfolio=whose, projects=projects or None)
+                what = f"rows of {name}{of} in {period}"
+            case "intake":
+                same = _same_table(*(one.intake_table(name, portfolio=whose) for one in (old, new)))
+                what = f"what intake told of {name}{of} in {period}"
+            case "standing":
+                same = _same_table(old.standing(portfolio), new.standing(portfolio))
+                what = f"the returns{of} up to {period}"
+            case _:
+                same, what = False, f"the snapshot of {period}"
+        return "" if same else f"{what} changed"
+
+
+def _same_rows(
+    before: Snapshot, *, now: Snapshot, name: str, portfolio: str | None, projects: list[str] | None
+) -> bool:
+    if before.kept["tables"].get(name) == now.kept["tables"].get(name):
+        return True
+    old, new = (one.rows(name, portfolio=portfolio, projects=projects) for one in (before, now))
+    return old is new if old is None or new is None else bool(old.equals(new))
+
+
+def _same_table(*both: pd.DataFrame) -> bool:
+    before, now = (rows.reset_index(drop=True) for rows in both)
+    return before.equals(now)
