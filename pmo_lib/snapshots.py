@@ -212,7 +212,8 @@ class Snapshot:
     def names(self) -> dict[str, str]:
         """Names of the portfolios by id; of one that returned nothing usable, the last known name."""
         found: dict[str, str] = {}
-        for one in (self, *(one for name in self.reportable if (one := self.last_known(name)) is not None)):
+        known = {one.id: one for name in self.reportable if (one := self.last_known(name)) is not None}
+        for one in {self.id: self, **known}.values():
             rows = one.table("portfolios")
             found = dict(zip(rows["portfolio_id"], rows["name"], strict=True)) | found
         return {name: found[name] for name in sorted(found)}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-PART = ".part"
+PART = ".part~"  # no id of a portfolio or a report can end so
 LAST = "made_of"  # what a report was made of is the last to take its place: it vouches for the others
 
 
@@ -61,4 +61,4 @@ def _order(path: Path, *, folder: Path) -> tuple[bool, bool, str]:
 
 def staged(folder: Path) -> list[Path]:
     """Return the reports that are done and not, or only in part, published."""
-    return sorted(path for path in folder.glob("*/*") if path.is_dir() and path.suffix != PART)
+    return sorted(path for path in folder.glob("*/*") if path.is_dir() and not path.name.endswith(PART))

@@ -3,14 +3,14 @@
 One bad portfolio never stops the rest; whatever ends a run, what stands at a published place is whole, and the run can
 be taken up again.
 
-Inside: ``plan`` (what is to be run, and with what), ``make`` (one report, in its own process) < ``state`` (what a
-period has published and what not) < ``unchanged`` (why a report would be run), ``kept`` (what is left of a failed one)
-< ``run``.
+Inside: ``plan`` (what is to be run, and with what), ``job`` (one report, handed over) < ``make`` (and made, in its own
+process), ``state`` (what a period has published and what not) < ``unchanged`` (why a report would be run), ``kept``
+(what is left of a failed one) < ``run``.
 """
 
-from pmo_lib.runner.make import Job, make, warm, warm_modules
+from pmo_lib.runner.job import Job, warm_modules
 from pmo_lib.runner.plan import Plan, Request, plan
-from pmo_lib.runner.run import explain, resume, run
+from pmo_lib.runner.run import explain, made, resume, run
 from pmo_lib.runner.state import Done
 
-__all__ = ["Done", "Job", "Plan", "Request", "explain", "make", "plan", "resume", "run", "warm", "warm_modules"]
+__all__ = ["Done", "Job", "Plan", "Request", "explain", "made", "plan", "resume", "run", "warm_modules"]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING, Any
 
-import nbformat
-
-from pmo_lib.errors import PmoError
 from pmo_lib.results import FAILED_FOLDER
 from pmo_lib.store import inside, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pmo_lib.runner.make import Job
+    from pmo_lib.runner.job import Job
     from pmo_lib.runner.state import Done
 
 NOTE_ID = "failed"
@@ -31,11 +29,11 @@ def keep_failed(job: Job, *, done: Done, folder: Path) -> None:
     What cannot be kept, on a full disk, is not: the failure itself stands in state, log and summary.
     """
     place = failed_place(folder, portfolio=done.portfolio, report=done.report)
-    with contextlib.suppress(OSError, PmoError, nbformat.reader.NotJSONError, nbformat.ValidationError):
+    with contextlib.suppress(OSError, ValueError, KeyError):
         source = job.failed if job.failed.is_file() else job.root / "notebooks" / f"{job.report}.ipynb"
-        notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
-        notebook.cells.insert(0, _note(job, done=done))
-        write_atomically(place, content=(str(nbformat.writes(notebook)) + "\n").encode())  # type: ignore[no-untyped-call]
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        notebook["cells"].insert(0, _note(job, done=done))
+        write_atomically(place, content=(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def drop_failed(folder: Path, *, portfolio: str, report: str) -> None:
@@ -44,10 +42,10 @@ def drop_failed(folder: Path, *, portfolio: str, report: str) -> None:
         failed_place(folder, portfolio=portfolio, report=report).unlink(missing_ok=True)
 
 
-def _note(job: Job, *, done: Done) -> Any:
+def _note(job: Job, *, done: Done) -> dict[str, Any]:
     asked = "\n".join(f"    {name} = {value!r}" for name, value in job.parameters.items())
     text = (
         f"**This report failed and was not published.** Stage: {done.stage}.\n\n"
         f"    {done.cause}\n\nIt was asked for with\n\n{asked}"
     )
-    return nbformat.v4.new_markdown_cell(text, id=NOTE_ID)  # type: ignore[no-untyped-call]
+    return {"cell_type": "markdown", "id": NOTE_ID, "metadata": {}, "source": text}

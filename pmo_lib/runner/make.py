@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pkgutil
-from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 
-from pmo_lib.batch.staging import LAST, stage
+from pmo_lib.batch.staging import LAST, PART, stage
 from pmo_lib.engine import execute
 from pmo_lib.errors import PmoError, ReportError
 from pmo_lib.extracts import extract
@@ -27,59 +23,9 @@ from pmo_lib.store import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from pmo_lib.engine import EngineName
-
-WHOLE = "_whole"  # where the organisation's own reports are staged: no portfolio has such an id
-_LATE = (
-    "fsspec.implementations.chained", "holidays.countries", "plotly.colors", "pyarrow.acero", "pyarrow.dataset",
-    "pyarrow.pandas_compat",
-)  # fmt: skip
-"""What libraries import only where it is first used: in every report anew, if it is not there already."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One report to make; pickled into its own process.
-
-    Attributes
-    ----------
-    root, outputs, staging
-        Folder of the notebooks and parameters, of what is published, and of what is being made.
-    report, parameters, engine
-        What to make.
-    basis, settings
-        What it is made with, for the record: see :meth:`pmo_lib.runner.plan.Plan.basis`, and the settings in force.
-    """
-
-    root: Path
-    outputs: Path
-    staging: Path
-    report: str
-    parameters: Mapping[str, Any]
-    engine: EngineName
-    basis: Mapping[str, Any] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def portfolio(self) -> str:
-        """Portfolio of the report; empty for the organisation's."""
-        return str(self.parameters.get("portfolio", ""))
-
-    @property
-    def place(self) -> str:
-        """Place of the report below the organisation's folder, without suffix."""
-        return "/".join(filter(None, (str(self.parameters["period"]), self.portfolio, self.report)))
-
-    @property
-    def staged(self) -> Path:
-        """Folder that it is staged in."""
-        return self.staging / (self.portfolio or WHOLE) / self.report
-
-    @property
-    def failed(self) -> Path:
-        """Where its executed notebook is left if it fails."""
-        return self.staged.with_suffix(".ipynb")
+    from pmo_lib.runner.job import Job
 
 
 def make(job: Job) -> str:
@@ -110,17 +56,6 @@ def make(job: Job) -> str:
     return str(document["as_of"])
 
 
-def warm_modules() -> tuple[str, ...]:
-    """Return what the fork server loads before the first report: engine, page, and all that a notebook may import."""
-    package = files("pmo_lib")
-    rooms = [
-        f"pmo_lib.{room}.{module.name}"
-        for room in ("figures", "metrics", "sentences", "tables")
-        for module in pkgutil.iter_modules([str(package.joinpath(room))])
-    ]
-    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner:warm", *_LATE, *rooms)
-
-
 def warm() -> None:
     """Parse the list of reports in the fork server, so that no child does; what is wrong with it is told later."""
     with contextlib.suppress(PmoError):
@@ -134,7 +69,7 @@ def _source(job: Job) -> tuple[Path, list[str]]:
     sections = load_sections(job.root, org=organisation, portfolio=job.portfolio, report=job.report)
     if not sections:
         return source, []
-    copy = job.staged.parent / "composed.part" / source.name
+    copy = job.staged.parent / f"composed{PART}" / source.name
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(composed(source, sections=sections))
     return copy, [section.name for section in sections]

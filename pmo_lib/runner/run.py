@@ -18,8 +18,8 @@ from pmo_lib.batch.lock import locked
 from pmo_lib.batch.staging import publish, staged
 from pmo_lib.errors import Interrupted, ParameterError, PmoError, ReportError, StoreError
 from pmo_lib.render import without_paths, write_assets
+from pmo_lib.runner.job import Job, warm_modules
 from pmo_lib.runner.kept import drop_failed, keep_failed
-from pmo_lib.runner.make import Job, make, warm_modules
 from pmo_lib.runner.plan import Plan, Request, inputs_of, plan
 from pmo_lib.runner.state import FAILED, PUBLISHED, UNCHANGED, Done, unpublished, write_state
 from pmo_lib.runner.unchanged import Unchanged
@@ -127,6 +127,13 @@ def explain(request: Request, *, root: Path, outputs: Path) -> list[tuple[str, s
     return told
 
 
+def made(job: Job) -> str:
+    """Make a report in its own process; see :func:`pmo_lib.runner.make.make`."""
+    from pmo_lib.runner.make import make  # noqa: PLC0415 - the driver need not load what a report is made with
+
+    return make(job)
+
+
 @dataclass
 class _Run:
     """One run of a batch under way; its lock is held."""
@@ -167,7 +174,7 @@ class _Run:
         for path in staged(self.batch.staged):  # done before the batch was cut off
             publish(path, root=self.folder)
         for phase in self.planned.phases:
-            for outcome in self._workers().run(make, jobs=self._jobs(phase)):
+            for outcome in self._workers().run(made, jobs=self._jobs(phase)):
                 self._told(self._settle(outcome))
             write_state(self.folder, planned=self.planned, done=self.done)
         with locked(self.outputs / ".index.lock", what="the index", wait=True):

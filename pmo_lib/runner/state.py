@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pmo_lib.results import STATE_FILE, owed_reports, pages_of, published, read_failures, read_state, read_still
+from pmo_lib.batch.staging import LAST
+from pmo_lib.results import STATE_FILE, owed_reports, read_failures, read_state, read_still
 from pmo_lib.snapshots import canonical_json
-from pmo_lib.store import write_atomically
+from pmo_lib.store import digest_of_file, inside, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,11 +72,11 @@ def write_state(folder: Path, *, planned: Plan, done: Iterable[Done]) -> None:
     stand = [row for row in read_failures(period) if (row["portfolio_id"], row["report"]) not in made]
     failures = [*stand, *(_failure(one) for one in made.values() if one.status == FAILED)]
     still = _still(folder, snapshot=snapshot, made=made)
-    pages = published(folder, snapshots={snapshot.period: snapshot.id}, still=still)
+    pages = _pages(folder, planned=planned, made=made, still=still)
     owed = owed_reports(
         reports=planned.reports.of_portfolios,
         returns=snapshot.returns,
-        done=pages_of(pages, period=snapshot.period),
+        done=pages,
         failures=failures,
     )
     whole = [_whole(report.name, period=period, failures=failures,
@@ -104,6 +105,44 @@ def _still(folder: Path, *, snapshot: Snapshot, made: Mapping[tuple[str, str], D
         if one.status == UNCHANGED and one.made_from != snapshot.id
     }
     return {place: of for place, of in before.items() if place[1:] not in made} | now
+
+
+def _pages(
+    folder: Path, *, planned: Plan, made: Mapping[tuple[str, str], Done], still: Mapping[Place, str]
+) -> dict[tuple[str, str], str]:
+    """Return portfolio and report of every page that counts → the period that it speaks of.
+
+    What was not run now is looked up in its record, without reading the results themselves: there may be thousands.
+    """
+    snapshot, pages = planned.snapshot, {}
+    for key in ((one, report) for one in snapshot.reportable for report in planned.reports.of_portfolios):
+        done = made.get(key)
+        if done is not None and done.status != FAILED:
+            pages[key] = done.as_of
+        elif (record := read_record(folder, period=snapshot.period, portfolio=key[0], report=key[1])) is not None:
+            counts = record["snapshot"] == still.get((snapshot.period, *key), snapshot.id)
+            if counts and not altered(folder.joinpath(snapshot.period, *key), record=record):
+                pages[key] = record["as_of"]
+    return pages
+
+
+def read_record(folder: Path, *, period: str, portfolio: str, report: str) -> dict[str, Any] | None:
+    """Return what a published report was made of; None if none is published."""
+    parts = filter(None, (LAST, period, portfolio, f"{report}.json"))
+    path = inside(folder, parts=tuple(parts))
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+
+
+def altered(page: Path, *, record: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with the files of a page (named without suffix), held against its record."""
+    told = []
+    for suffix, key in ((".html", "page_sha256"), (".json", "results_sha256")):
+        path = page.with_name(page.name + suffix)
+        if not path.is_file():
+            told.append(f"{path.name} is missing")
+        elif digest_of_file(path) != record[key]:
+            told.append(f"{path.name} is not as it was published")
+    return told
 
 
 def _failure(one: Done) -> dict[str, str]:

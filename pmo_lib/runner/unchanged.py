@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pmo_lib.batch.staging import LAST
 from pmo_lib.parameters.traced import picked
 from pmo_lib.results import digests
+from pmo_lib.runner.state import altered, read_record
 from pmo_lib.snapshots import open_snapshot
-from pmo_lib.store import digest_of_file, inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,26 +52,21 @@ class Unchanged:
 
     def record(self, portfolio: str, *, report: str) -> dict[str, Any] | None:
         """Return what the published report was made of; None if none is published."""
-        path = self._place(LAST, portfolio=portfolio, report=report).with_suffix(".json")
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+        return read_record(self.folder, period=self.planned.snapshot.period, portfolio=portfolio, report=report)
 
     def reasons(self, portfolio: str, *, report: str) -> list[str]:
         """Return why a report would be run; nothing if it is published and would be the same."""
         record = self.record(portfolio, report=report)
         if record is None:
             return ["it has not been published yet"]
-        page = self._place("", portfolio=portfolio, report=report)
+        parts = filter(None, (self.planned.snapshot.period, portfolio, report))
         return [
-            *_altered(page, record=record),
+            *altered(self.folder.joinpath(*parts), record=record),
             *self._basis(record, portfolio=portfolio, report=report),
             *self._settings(record, portfolio=portfolio),
             *self._data(record),
             *self._others(record),
         ]
-
-    def _place(self, root: str, *, portfolio: str, report: str) -> Path:
-        parts = (root, self.planned.snapshot.period, portfolio, report)
-        return inside(self.folder, parts=tuple(filter(None, parts)))
 
     def _basis(self, record: Mapping[str, Any], *, portfolio: str, report: str) -> Iterator[str]:
         before, now = record["basis"], self.planned.basis(portfolio, report=report)
@@ -106,15 +100,6 @@ class Unchanged:
 
     def _published(self, period: str) -> str:
         return digests(self.folder, periods=[period])[period]
-
-
-def _altered(page: Path, *, record: Mapping[str, Any]) -> Iterator[str]:
-    for suffix, key in ((".html", "page_sha256"), (".json", "results_sha256")):
-        path = page.with_suffix(suffix)
-        if not path.is_file():
-            yield f"{path.name} is missing"
-        elif digest_of_file(path) != record[key]:
-            yield f"{path.name} is not as it was published"
 
 
 def _told(value: Any) -> str:

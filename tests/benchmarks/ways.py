@@ -23,7 +23,8 @@ from typing import Any
 import nbformat
 from benchmarks.reference import Batch, Task
 
-from pmo_lib.runner import Job, make, warm_modules
+from pmo_lib.batch.staging import publish
+from pmo_lib.runner import Job, made, warm_modules
 from pmo_lib.workers import Workers
 
 Bundle = dict[str, Any]
@@ -86,10 +87,9 @@ def _places(batch: Batch, *, numbered: tuple[int, Task]) -> tuple[Path, Path, Ta
 
 
 def ours(batch: Batch) -> None:
-    """Make reports as ``pmo run`` does, and rename each to where it is published."""
-    for number, made in _forked(make, batch=batch):
-        for staged in made:
-            staged.replace(batch.staging / f"{number}{staged.suffix}")
+    """Make reports as ``pmo run`` does, and move each to where it is published."""
+    for job in _forked(made, batch=batch):
+        publish(job.staged, root=job.staging / "published")
 
 
 def floor(batch: Batch) -> None:
@@ -106,7 +106,7 @@ def nothing(_: object) -> None:
     """Do nothing."""
 
 
-def _forked(function: Callable[[Job], Any], *, batch: Batch) -> Iterator[tuple[int, Any]]:
+def _forked(function: Callable[[Job], Any], *, batch: Batch) -> Iterator[Job]:
     jobs = [
         Job(batch.root, batch.outputs, batch.staging / str(number), task.report, task.parameters, "pmo")
         for number, task in enumerate(batch.tasks)
@@ -114,7 +114,7 @@ def _forked(function: Callable[[Job], Any], *, batch: Batch) -> Iterator[tuple[i
     for outcome in Workers(warm=warm_modules()).run(function, jobs=jobs):
         if outcome.error:
             raise outcome.error
-        yield outcome.index, outcome.value
+        yield outcome.job
 
 
 def bare(job: Job) -> None:
