@@ -152,7 +152,7 @@ def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, r
     "--summary",
     type=click.Path(dir_okay=False, path_type=Path),
     default=None,
-    help="Write the outcome of every report here, as JSON.",
+    help="Write how the run and every report ended here, as JSON.",
 )
 def run(*, summary: Path | None, explain: bool, **wanted: Any) -> None:  # fmt: skip
     """Run the reports of a period and publish those that pass; what is unchanged is not run again."""
@@ -163,7 +163,7 @@ def run(*, summary: Path | None, explain: bool, **wanted: Any) -> None:  # fmt: 
         return
     done = _run(wanted)
     if summary is not None:
-        _write_summary(summary, done=done)
+        _write_summary(summary, org=wanted["org"], period=wanted["period"])
     failed = [one for one in done if one.status == "failed"]
     unchanged = sum(one.status == "unchanged" for one in done)
     _tell_silence(_snapshot(wanted["org"], period=wanted["period"]))
@@ -397,13 +397,14 @@ def _progress() -> Iterator[Callable[[Done, int], None]]:
         yield tell
 
 
-def _write_summary(path: Path, *, done: list[Done]) -> None:
-    from dataclasses import asdict
+def _write_summary(path: Path, *, org: str, period: str) -> None:
+    """Copy how the batch ended to where it was asked for."""
+    from pmo_lib.batch.folder import latest
+    from pmo_lib.store import write_atomically
 
-    records = sorted(
-        (asdict(one) for one in done), key=lambda one: (one["portfolio"] == "", one["portfolio"], one["report"])
-    )
-    path.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    batch = latest(_outputs() / org / "archive" / "batches" / period)
+    if batch is not None and batch.summary is not None:
+        write_atomically(path, content=(json.dumps(batch.summary, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _joined(returns: list[Checked]) -> pd.DataFrame:

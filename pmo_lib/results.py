@@ -187,7 +187,8 @@ def digests(folder: Path, *, periods: Iterable[str]) -> dict[str, str]:
 
 
 def _digest(folder: Path) -> str:
-    seen = [[f"{path.parent.name}/{path.name}", digest_of_file(path)] for path in sorted(folder.glob("[!_]*/*.json"))]
+    pages = [path for path in sorted(folder.glob("[!_]*/*.json")) if path.with_suffix(".html").exists()]
+    seen = [[f"{path.parent.name}/{path.name}", digest_of_file(path)] for path in pages]
     own = [[row[key] for key in ("portfolio_id", "report", "stage", "cause")] for row in read_failures(folder)]
     failures = sorted(row for row in own if row[0])  # an organisation's report reads portfolios' only
     return digest_of(json.dumps([seen, failures, _still(folder)]).encode())
