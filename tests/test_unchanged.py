@@ -135,8 +135,6 @@ def test_nothing_that_is_unchanged_is_run_again(house: Path) -> None:
     ended = run_all(house)
     told = {key: (one.status, one.attempts, one.as_of) for key, one in ended.items()}
     assert told == dict.fromkeys(REPORTS, ("unchanged", 0, "2026-09"))
-        REPORTS, ("unchanged", 0, "2026-09")
-    )
     assert tree(house) == before
     assert why(house) == {key: [] for key in REPORTS}
 
