@@ -122,7 +122,7 @@ def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, r
 
 @commands.command()
 @ORG
-@click.option("--period", required=True, help="YYYY-MM of the snapshot to report.")
+@click.option("--period", required=True, help="YYYY-MM of the snapshot to report; 'latest' for the newest.")
 @click.option("--portfolio", "portfolios", multiple=True, help="Only this portfolio (repeat for more).")
 @click.option("--report", "reports", multiple=True, help="Only this report (repeat for more).")
 @click.option("--only-failed", is_flag=True, help="Only what failed or is missing.")
@@ -156,6 +156,7 @@ def ingest(source: Path | None, *, org: str, period: str, mapping: str | None, r
 )
 def run(*, summary: Path | None, explain: bool, **wanted: Any) -> None:  # fmt: skip
     """Run the reports of a period and publish those that pass; what is unchanged is not run again."""
+    wanted["period"] = _period(wanted["org"], asked=wanted["period"])
     if wanted["resume"] and (own := _set_with_resume(wanted)):
         raise click.UsageError(f"--resume finishes a run as it began: leave out {', '.join(own)}")
     if explain:
@@ -280,6 +281,18 @@ def _snapshot(org: str, *, period: str) -> Snapshot:
     from pmo_lib.snapshots import Archive, open_snapshot
 
     return open_snapshot(Archive(_outputs() / org / "archive"), period=period)
+
+
+def _period(org: str, *, asked: str) -> str:
+    """Return the period that is asked for: ``latest`` is the newest that was ingested."""
+    from pmo_lib.snapshots import Archive
+
+    if asked != "latest":
+        return asked
+    periods = Archive(_outputs() / org / "archive").periods()
+    if not periods:
+        raise ParameterError(f"{org}: nothing was ingested yet", fix="run `pmo ingest` first", problems=[])
+    return periods[-1]
 
 
 def _tell_silence(snapshot: Snapshot) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
+from small_house import build
 from test_architecture import RANKS
 
 from pmo_lib import errors
@@ -20,6 +21,7 @@ from pmo_lib.cli import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SCHEDULED = (ROOT / "docs" / "scheduled_use.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
@@ -172,6 +174,83 @@ def test_the_readme_commands_work(workspace: Path) -> None:
     assert (workspace / "summary.json").is_file()
 
 
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A small house in which ``.venv/bin/pmo`` is the command, as in the examples of scheduled use."""
+    root = build(tmp_path / "pmo")
+    command = root / ".venv" / "bin" / "pmo"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m pmo_lib.cli "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return root
+
+
+def spoil(root: Path) -> None:
+    """Make the reports of one portfolio fail."""
+    notebook = root / "notebooks" / "ratings.ipynb"
+    text = notebook.read_text(encoding="utf-8")
+    line = '"pass\\n"'
+    assert line in text
+    notebook.write_text(text.replace(line, line.replace("pass", "assert portfolio != 'ICT'")), encoding="utf-8")
+
+
+def shell(line: str, *, root: Path) -> subprocess.CompletedProcess[str]:
+    """Run a line of an example in a shell, as its scheduler would, with the project where the house is."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith(("PMO_", "PYTHONPATH"))}
+    return subprocess.run(
+        ["/bin/sh", "-c", line.replace("/srv/pmo", str(root))],
+        cwd=root, env=ours, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_cron_line_is_silent_unless_people_are_needed(installed: Path) -> None:
+    """The example publishes and prints nothing; when a report fails it prints which, for cron to mail."""
+    (line,) = fenced(SCHEDULED, language="cron")
+    *fields, command = line.strip().split(None, 5)
+    assert all(re.fullmatch(r"[\d*,/-]+", field) for field in fields)
+    assert "%" not in command  # cron would read it as the end of the line
+    done = shell(command, root=installed)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (installed / "outputs" / "demo" / "2026-09" / "whole.html").is_file()
+    spoil(installed)
+    assert "failed: ICT ratings at notebook" in shell(command, root=installed).stdout
+
+
+@pytest.mark.slow
+def test_the_systemd_units_are_sound_and_run(installed: Path) -> None:
+    """The service's command publishes; where systemd's own checker is installed it finds nothing in service and timer."""
+    units = {block.splitlines()[0].rsplit("/", 1)[-1]: block for block in fenced(SCHEDULED, language="ini")}
+    assert list(units) == ["pmo.service", "pmo.timer"]
+    start = re.search(r"(?m)^ExecStart=(.*)$", units["pmo.service"])
+    assert start is not None
+    done = shell(f"cd /srv/pmo && {start[1]}", root=installed)
+    assert done.returncode == 0, done.stderr
+    for name, text in units.items():
+        here = text.replace("/srv/pmo", str(installed)).replace("User=pmo", "User=root")
+        (installed / name).write_text(here, encoding="utf-8")
+    if checker := shutil.which("systemd-analyze"):
+        for name in units:
+            found = subprocess.run(
+                [checker, "verify", str(installed / name)], capture_output=True, text=True, check=False
+            )
+            assert [row for row in found.stderr.splitlines() if name in row] == []
+
+
+@pytest.mark.slow
+def test_the_orchestrators_task_tells_what_happened(installed: Path) -> None:
+    """The task returns the summary, may be called again, resumes, and raises with the failed reports by name."""
+    (code,) = fenced(SCHEDULED, language="python")
+    code += "import sys\nprint(portfolio_reports('2026-09', int(sys.argv[1]))['failed'])\n"
+    (installed / "task.py").write_text(code, encoding="utf-8")
+    call = f"PATH=/srv/pmo/.venv/bin:$PATH {sys.executable} task.py"
+    assert shell(f"{call} 2", root=installed).stdout.splitlines()[-1] == "0"  # nothing to resume: a first run
+    assert shell(f"{call} 2", root=installed).stdout.splitlines()[-1] == "0"
+    spoil(installed)
+    done = shell(f"{call} 1", root=installed)
+    assert re.search(r"ValueError: ICT ratings: .*AssertionError", done.stderr), done.stderr
+
+
 def test_every_subcommand_is_documented_as_it_is() -> None:
     """The README's synopses name exactly the subcommands, arguments and options that exist, and which are required."""
     written = synopses(README)
@@ -183,9 +262,9 @@ def test_every_subcommand_is_documented_as_it_is() -> None:
 
 def test_exit_codes_are_those_of_the_errors() -> None:
     """The README's exit codes are those that the errors carry."""
-    assert [int(code) for code in re.findall(r"(?m)^\| (\d) \|", README)] == [0, 1, 2, 3]
-    carried = (errors.ReportError.exit_code, errors.ParameterError.exit_code, errors.DataContractError.exit_code)
-    assert carried == (1, 2, 3)
+    assert [int(code) for code in re.findall(r"(?m)^\| (\d+) \|", README)] == [0, 1, 2, 3, 5, 130]
+    kinds = (errors.ReportError, errors.ParameterError, errors.DataContractError, errors.Locked, errors.Interrupted)
+    assert [kind.exit_code for kind in kinds] == [1, 2, 3, 5, 130]
 
 
 def test_every_make_target_is_documented() -> None:
@@ -212,8 +291,8 @@ def test_recipes_touch_at_most_three_files_that_exist() -> None:
 def test_named_files_exist() -> None:
     """Every file of the repository that a document names in backticks is there."""
     named = re.findall(
-        r"`((?:tests|parameters|pmo_lib|notebooks|\.ci)/[\w./-]+|[A-Z]+(?:\.md)?|\w+\.(?:toml|txt|yml))`",
-        README + CONTRIBUTING,
+        r"`((?:tests|parameters|pmo_lib|notebooks|docs|\.ci)/[\w./-]+|[A-Z]+(?:\.md)?|\w+\.(?:toml|txt|yml))`",
+        README + CONTRIBUTING + SCHEDULED,
     )
     assert len(named) > 10
     assert [name for name in named if not (ROOT / name).exists() and not any(ROOT.glob(f"parameters/*/{name}"))] == []
