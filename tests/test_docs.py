@@ -219,7 +219,7 @@ def test_the_cron_line_is_silent_unless_people_are_needed(installed: Path) -> No
 
 @pytest.mark.slow
 def test_the_systemd_units_are_sound_and_run(installed: Path) -> None:
-    """The service's command publishes; where systemd's own checker is installed it finds nothing in service and timer."""
+    """The service's command publishes; where systemd's own checker is installed it finds nothing wrong in the units."""
     units = {block.splitlines()[0].rsplit("/", 1)[-1]: block for block in fenced(SCHEDULED, language="ini")}
     assert list(units) == ["pmo.service", "pmo.timer"]
     start = re.search(r"(?m)^ExecStart=(.*)$", units["pmo.service"])

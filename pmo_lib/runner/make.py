@@ -95,11 +95,15 @@ def _note(notebook: Any) -> dict[str, Any]:
 
 
 def _made_of(job: Job, *, read: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a report was made of: what it is later held against, see :mod:`pmo_lib.runner.unchanged`."""
+    """Return what a report was made of: what it is later held against, see :mod:`pmo_lib.runner.unchanged`.
+
+    A notebook that does not say what it read may have read all settings and everything in the snapshot.
+    """
+    everything = [["manifest", job.parameters["period"]]]
     return {
         "basis": job.basis,
         "snapshot": job.parameters["snapshot"],
         "settings": picked(job.settings, names=read.get("settings", ["*"])),
-        "read": read.get("snapshots", []),
+        "read": read.get("snapshots", everything),
         "published": read.get("published", {}),
     }

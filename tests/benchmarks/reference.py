@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from returns import small_return
+
+from pmo_lib.snapshots import Archive, take
 
 NOTEBOOK = Path(__file__).with_name("reference.ipynb")
 PROJECTS, YEARS = 40, range(2021, 2026)
 CATEGORIES = ("design", "land", "works", "oversight")
 RATINGS = np.array(["green", "amber", "red"])
+REPORTS = "reports:\n  - {name: reference, title: Reference, question: What was spent?, exhibits: []}\n"
 MONTHS = [f"{year}-{month:02}" for year in YEARS for month in range(1, 13)]
 
 
@@ -59,6 +64,17 @@ def batch(folder: Path, *, count: int, staging: Path) -> Batch:
     told = {"organisation": "bench", "period": MONTHS[-1], "snapshot": "reference"}
     tasks = tuple(Task("reference", {**told, "portfolio": f"P{number:04}"}) for number in range(count))
     return Batch(folder, folder, staging, tasks)
+
+
+def house(folder: Path, *, portfolios: int) -> Path:
+    """Make a project's root in which ``pmo run`` makes the reference report for so many portfolios; return it."""
+    prepare(folder, portfolios=portfolios)
+    (folder / "parameters" / "reports.yml").write_text(REPORTS, encoding="utf-8")
+    held = {f"P{number:04}": [f"P{number:04}-00"] for number in range(portfolios)}
+    made = small_return(MONTHS[-1], date(2025, 12, 31), portfolios=held)
+    snapshot = take(made, archive=Archive(folder / "outputs" / "bench" / "archive"), organisation="bench")
+    (folder / "reference.parquet").rename(folder / "outputs" / f"{snapshot.id}.parquet")
+    return folder
 
 
 def _rows(number: int) -> pa.Table:
