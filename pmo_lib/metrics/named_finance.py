@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from pmo_lib.metrics.accounts import accounts, cost_rows, ended
-from pmo_lib.metrics.cost import FINISH, ROUNDING, Years, stated_column
+from pmo_lib.metrics.accounts import cost_rows, ended
+from pmo_lib.metrics.cost import FINISH, ROUNDING, stated_column
 from pmo_lib.metrics.explained import COST, COUNT, OWN_RULE, About, Given, Measured, NamedFigure, Rows
-from pmo_lib.metrics.finance import RUN_OF_YEARS
-from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR, FiscalYear, View, numbers_of_year, view_of
+from pmo_lib.metrics.finance import NEEDED, NOW, RUN_OF_YEARS, Case
+from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR, FiscalYear, numbers_of_year
 from pmo_lib.metrics.ledger import COSTS, ledger, unit_outlooks
 from pmo_lib.metrics.money import converted, minor_units
-from pmo_lib.metrics.outlook import Year
 from pmo_lib.theme import month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from pmo_lib.metrics.cost import Years
+    from pmo_lib.metrics.fiscal import View
+    from pmo_lib.metrics.outlook import Year
 
 NEEDS = ("finance", "programmes")
 USUAL = "usual in management accounting; parts as in the finance return"
@@ -106,24 +109,28 @@ class FiscalFigures(About):
         return {figure.name: figure for part in parts for figure in part}
 
     @cached_property
+    def made(self) -> Case:
+        """The case that made the figures, or the same made again."""
+        if self.case is not None:
+            return cast("Case", self.case)
+        tables = {name: self.history(name) for name in NEEDED}
+        now = {name: self.now(name).drop(columns="period") for name in NOW}
+        return Case(tables, now, self.settings, self.between, self.status_on)
+
+    @property
     def view(self) -> View:
-        """As :func:`pmo_lib.metrics.fiscal.view_of`."""
-        between = self.between
-        of: dict[str, Any] = {"portfolio_id": between.portfolio_id, "period": between.period, "settings": self.settings}
-        return view_of(self.history("projects"), **of).after(self.history("lineage"))
+        """Portfolio, months and fiscal calendar."""
+        return self.made.view
 
-    @cached_property
+    @property
     def year(self) -> Year:
-        """As :class:`pmo_lib.metrics.outlook.Year`."""
-        known = {name: self.history(name) for name in ("projects", "states")}
-        programmes = self.now("programmes").drop(columns="period")
-        return Year(accounts(self.history("finance"), programmes=programmes, view=self.view, **known))
+        """The fiscal year of this report."""
+        return self.made.year
 
-    @cached_property
+    @property
     def years(self) -> Years:
-        """As :class:`pmo_lib.metrics.cost.Years`."""
-        known = {name: self.history(name) for name in ("finance", "projects", "states")}
-        return Years(limits=self.settings.thresholds, view=self.view, **known)
+        """Spending against plan over the fiscal years."""
+        return self.made.years
 
     @cached_property
     def books(self) -> pd.DataFrame:
