@@ -169,7 +169,7 @@ class Book:
         """
         if name not in self.opened:
             self.opened[name] = over_time(self._stored(name), name=name)
-        return self.opened[name].copy()
+        return self.opened[name].copy(deep=False)
 
     def histories(self, *names: str) -> tuple[pd.DataFrame, ...]:
         """Return several contract tables over all periods, see :meth:`history`."""
@@ -192,11 +192,11 @@ class Book:
 
     def _stored(self, name: str) -> Iterator[tuple[str, Rows]]:
         """Yield the stored rows of each period, oldest first, each with those of projects that moved."""
-        moves = sorted(self._moved.items()) if self.portfolio and "project_id" in TABLES[name].names else []
+        moved = dict(sorted(self._moved.items())) if self.portfolio and "project_id" in TABLES[name].names else {}
         for snapshot in self.chain:
-            own = snapshot.rows(name, portfolio=self.portfolio or None)
-            elsewhere = [snapshot.rows(name, portfolio=other, projects=projects) for other, projects in moves]
-            yield from ((snapshot.period, rows) for rows in (own, *elsewhere) if rows is not None)
+            rows = snapshot.rows(name, portfolio=self.portfolio or None, others=moved)
+            if rows is not None:
+                yield snapshot.period, rows
 
     @cached_property
     def _moved(self) -> dict[str, set[str]]:

@@ -98,13 +98,26 @@ class Snapshot:
         """Return a contract table, of one portfolio or of all; empty with the right columns where there are no rows."""
         return from_arrow(self.rows(name, portfolio=portfolio), table=TABLES[name])
 
-    def rows(self, name: str, *, portfolio: str | None = None, projects: Collection[str] | None = None) -> Rows | None:
-        """Return the same rows as they are stored, of some projects only if asked; None if nobody returned any."""
+    def rows(
+        self, name: str, *, portfolio: str | None = None, others: Mapping[str, Collection[str]] | None = None
+    ) -> Rows | None:
+        """Return the same rows as they are stored; None if nobody returned any.
+
+        ``others``: portfolios with projects whose rows come as well, after those of the portfolio itself.
+        """
         entry = self.manifest["tables"].get(name)
         if entry is None:
             return None
-        rows = read_rows(self.archive.store, entry=entry, name=name, portfolio=portfolio)
-        return rows if projects is None else rows.filter(pc.is_in(rows["project_id"], pa.array(sorted(projects))))
+        if portfolio is None:
+            return read_rows(self.archive.store, entry=entry, name=name, portfolios=None)
+        others = others or {}
+        rows = read_rows(self.archive.store, entry=entry, name=name, portfolios=(portfolio, *others))
+        parts = [rows.filter(pc.equal(rows["portfolio_id"], portfolio))]
+        for other, projects in others.items():
+            theirs = rows.filter(pc.equal(rows["portfolio_id"], other))
+            chosen = pa.array(sorted(projects), type=pa.string())
+            parts.append(theirs.filter(pc.is_in(theirs["project_id"], value_set=chosen)))
+        return pa.concat_tables(parts)
 
     def intake_table(self, name: str) -> pd.DataFrame:
         """Return one of the tables about the intake itself: findings, quarantined, accounting, cells, returns."""
@@ -384,12 +397,12 @@ def logical_digest(arrow: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def read_rows(store: Store, *, entry: Mapping[str, Any], name: str, portfolio: str | None) -> Rows:
-    """Read a table as it is stored; with a portfolio, only the row groups that can hold it."""
+def read_rows(store: Store, *, entry: Mapping[str, Any], name: str, portfolios: Collection[str] | None) -> Rows:
+    """Read a table as it is stored; with portfolios, only the row groups that can hold any of them."""
     source: Any = store.path(entry["sha256"]) if store.local else io.BytesIO(store.get(entry["sha256"]))
     try:
         file = pq.ParquetFile(source, page_checksum_verification=True)
-        return _read_groups(file, portfolio=portfolio)
+        return _read_groups(file, portfolios=portfolios)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"table {name} ({entry['sha256'][:12]}) cannot be read: {error}",
@@ -397,17 +410,17 @@ def read_rows(store: Store, *, entry: Mapping[str, Any], name: str, portfolio: s
         ) from error
 
 
-def _read_groups(file: pq.ParquetFile, *, portfolio: str | None) -> pa.Table:
-    if portfolio is None:
-        return file.read()
+def _read_groups(file: pq.ParquetFile, *, portfolios: Collection[str] | None) -> pa.Table:
+    """Read without threads: a table is small, and every report has a process of its own."""
+    if portfolios is None:
+        return file.read(use_threads=False)
     metadata = file.metadata
     wanted = []
     for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(0).statistics
-        if statistics is None or not statistics.has_min_max or statistics.min <= portfolio <= statistics.max:
+        held = metadata.row_group(group).column(0).statistics
+        if held is None or not held.has_min_max or any(held.min <= each <= held.max for each in portfolios):
             wanted.append(group)
-    arrow = file.read_row_groups(wanted)
-    return arrow.filter(pc.equal(arrow["portfolio_id"], portfolio))
+    return file.read_row_groups(wanted, use_threads=False)
 
 
 def over_time(parts: Iterable[tuple[str, Rows]], *, name: str) -> pd.DataFrame:

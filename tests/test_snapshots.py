@@ -56,6 +56,15 @@ def test_one_portfolio_is_the_rows_of_that_portfolio(archive: Archive) -> None:
     assert snapshot.portfolios == ("HWY", "ICT")
 
 
+def test_projects_of_others_come_after_our_own(archive: Archive) -> None:
+    """Asked for some projects of another portfolio, a table holds our rows and then theirs, and no other of theirs."""
+    snapshot = take_small(archive)
+    rows = snapshot.rows("projects", portfolio="ICT", others={"HWY": {"H2", "no such project"}})
+    assert rows["project_id"].to_pylist() == ["I1", "H2"]
+    assert snapshot.rows("projects", portfolio="HWY", others={"ICT": ()})["project_id"].to_pylist() == ["H1", "H2"]
+    assert snapshot.rows("risks", portfolio="ICT", others={"HWY": {"H2"}}) is None
+
+
 def test_opening_one_portfolio_reads_little(archive: Archive) -> None:
     """Of 200 portfolios with 300 rows each, opening one touches one row group of a table, not the table."""
     rows = [
