@@ -240,12 +240,13 @@ class Finance(FiscalFigures):
         for name, (definition, formula) in CHANCE_TEXTS.items():
             yield NamedFigure(
                 name, definition, formula, "above is safer" if name == "chance_of_budget" else COST, SIMULATED,
-                tuple(table for table in chance.NEEDS if table != "states"), self._simulated,
+                tuple(table for table in chance.NEEDS if table != "states"), lambda: self.simulated,
                 lambda rows, given, column=CHANCES[name][0]: self._drawn(rows, given=given, column=column),
             )  # fmt: skip
 
-    def _simulated(self) -> Rows:
-        """Return the rows of projects with a forecast, of what they have spent, of their networks and their risks."""
+    @cached_property
+    def simulated(self) -> Rows:
+        """The rows of projects with a forecast, of what they have spent, of their networks and their risks."""
         model = self.made.odds
         lines, risks = model.lines[model.lines["reason"].eq("")], model.risks
         drawn = risks["cost_reason"].eq("") | risks["days_reason"].eq("")
