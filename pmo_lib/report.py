@@ -297,8 +297,7 @@ class Book:
 
         See :attr:`pmo_lib.snapshots.Snapshot.returns_history`.
         """
-        rows = self.snapshot.returns_history
-        return rows[rows["portfolio_id"].eq(self.portfolio)].reset_index(drop=True) if self.portfolio else rows
+        return self.snapshot.returns_of(self.portfolio) if self.portfolio else self.snapshot.returns_history
 
     @cached_property
     def _pages(self) -> list[Results]:
@@ -488,9 +487,10 @@ def begin(report: str, organisation: str, **parameters: Unpack[Parameters]) -> B
     snapshot = open_snapshot(
         Archive(folder / "archive"), period=parameters["period"], snapshot=parameters.get("snapshot", "")
     )
-    if portfolio and portfolio not in (have := snapshot.reportable):
+    if portfolio and not snapshot.reports(portfolio):
+        have = ", ".join(snapshot.reportable)
         raise ParameterError(
-            f"portfolio {portfolio!r} has returned nothing usable up to {snapshot.period}; there are {', '.join(have)}",
+            f"portfolio {portfolio!r} has returned nothing usable up to {snapshot.period}; there are {have}",
             fix="choose one of them, or ask for the missing return",
         )
     book = Book(reports.named(report), portfolio, reports, settings, snapshot, folder, overrides=overrides)

@@ -99,17 +99,23 @@ class Snapshot:
         return from_arrow(self.rows(name, portfolio=portfolio), table=TABLES[name])
 
     def rows(
-        self, name: str, *, portfolio: str | None = None, others: Mapping[str, Collection[str]] | None = None
+        self,
+        name: str,
+        *,
+        portfolio: str | None = None,
+        others: Mapping[str, Collection[str]] | None = None,
+        columns: Collection[str] | None = None,
     ) -> Rows | None:
         """Return the same rows as they are stored; None if nobody returned any.
 
-        ``others``: portfolios with projects whose rows come as well, after those of the portfolio itself.
+        ``others``: portfolios with projects whose rows come as well, after those of the portfolio itself. ``columns``:
+        of all portfolios' rows only these.
         """
         entry = self.manifest["tables"].get(name)
         if entry is None:
             return None
         if portfolio is None:
-            return read_rows(self.archive.store, entry=entry, name=name, portfolios=None)
+            return read_rows(self.archive.store, entry=entry, name=name, columns=columns)
         others = others or {}
         rows = read_rows(self.archive.store, entry=entry, name=name, portfolios=(portfolio, *others))
         parts = [rows.filter(pc.equal(rows["portfolio_id"], portfolio))]
@@ -127,6 +133,10 @@ class Snapshot:
 
     def previous(self) -> Snapshot | None:
         """Return the previous period's snapshot as it stood when this one was taken."""
+        return self._previous
+
+    @cached_property
+    def _previous(self) -> Snapshot | None:
         link = self.manifest["previous"]
         return None if link is None else open_snapshot(self.archive, period=link["period"], snapshot=link["id"])
 
@@ -151,7 +161,11 @@ class Snapshot:
         periods do not make it forgotten. An id that was only ever refused in another's file is no portfolio. No return
         is owed by a portfolio that lineage ended, nor by one whose projects have all moved to others.
         """
-        return pd.concat(list(_standing(self.chain())), ignore_index=True)
+        return _together(_standing(self.chain(), portfolio=None))
+
+    def returns_of(self, portfolio: str) -> pd.DataFrame:
+        """Return the rows of :attr:`returns_history` of one portfolio, without looking at any other."""
+        return _together(_standing(self.chain(), portfolio=portfolio))
 
     @property
     def returns(self) -> pd.DataFrame:
@@ -165,11 +179,25 @@ class Snapshot:
         rows = self.returns
         return tuple(sorted({*self.portfolios, *rows.loc[rows["known"].ne(""), "portfolio_id"]}))
 
+    def reports(self, portfolio: str) -> bool:
+        """Say whether a portfolio is :attr:`reportable`."""
+        if portfolio in self.portfolios:
+            return True
+        rows = self.returns_of(portfolio)
+        return bool((rows["period"].eq(self.period) & rows["known"].ne("")).any())
+
+    @cached_property
+    def places(self) -> frozenset[tuple[str, str]]:
+        """Portfolio and id of every project."""
+        rows = self.rows("projects", columns=("portfolio_id", "project_id"))
+        return frozenset(() if rows is None else zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
     @property
     def names(self) -> dict[str, str]:
         """Names of the portfolios by id; of one that returned nothing usable, the last known name."""
         found: dict[str, str] = {}
-        for one in (self, *(one for name in self.reportable if (one := self.last_known(name)) is not None)):
+        known = (one for name in self.reportable if (one := self.last_known(name)) is not None)
+        for one in {one.id: one for one in (self, *known)}.values():
             rows = one.table("portfolios")
             found = dict(zip(rows["portfolio_id"], rows["name"], strict=True)) | found
         return {name: found[name] for name in sorted(found)}
@@ -188,26 +216,34 @@ class Snapshot:
             self.archive.store.check(entry["sha256"])
 
 
-def _standing(chain: tuple[Snapshot, ...]) -> Iterator[pd.DataFrame]:
-    """Yield the rows of :attr:`Snapshot.returns_history`, period by period."""
+def _standing(chain: tuple[Snapshot, ...], *, portfolio: str | None) -> Iterator[pd.DataFrame]:
+    """Yield the rows of :attr:`Snapshot.returns_history`, period by period; those of one portfolio if it is named."""
     known: dict[str, Snapshot | None] = {}
     for snapshot in chain:
         told = snapshot.intake_table("returns").reindex(columns=list(RETURN_COLUMNS))
+        strangers = _strangers(told)
+        told = told if portfolio is None else told[told["portfolio_id"].eq(portfolio)]
         silent = sorted(set(known) - set(told["portfolio_id"]))
         forgotten = pd.DataFrame(
             [(name, "not returned", "", "no row of it in this return") for name in silent], columns=list(RETURN_COLUMNS)
         )
         rows = pd.concat([told, forgotten], ignore_index=True).sort_values("portfolio_id", kind="stable")
         absent = rows.loc[rows["state"].eq("not returned"), "portfolio_id"]
-        over = {name for name in absent if _over(name, last=known.get(name), now=snapshot)}
+        over = _over({name: known.get(name) for name in absent}, now=snapshot)
         rows = rows[~rows["portfolio_id"].isin(over)]
-        known |= dict.fromkeys(snapshot.portfolios, snapshot)
+        held = snapshot.portfolios if portfolio is None else {portfolio} & {*snapshot.portfolios}
+        known |= dict.fromkeys(held, snapshot)
         periods = ["" if (last := known.get(name)) is None else last.period for name in rows["portfolio_id"]]
         yield rows.assign(period=snapshot.period, status_on=snapshot.status_date, known=periods)[
             ["period", "status_on", *RETURN_COLUMNS, "known"]
         ]
-        strangers = _strangers(told) - set(known)
+        strangers -= set(known)
         known = {name: known.get(name) for name in rows["portfolio_id"] if name not in strangers}
+
+
+def _together(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    every = list(parts)
+    return pd.concat([part for part in every if len(part)] or every[:1], ignore_index=True)
 
 
 def _strangers(returns: pd.DataFrame) -> set[str]:
@@ -217,20 +253,21 @@ def _strangers(returns: pd.DataFrame) -> set[str]:
     return set(told.loc[told["state"].eq("refused") & told["file"].isin(used), "portfolio_id"])
 
 
-def _over(portfolio: str, *, last: Snapshot | None, now: Snapshot) -> bool:
-    """Say whether a silent portfolio is no more: lineage ends it, or each project that it held has come to another.
+def _over(absent: Mapping[str, Snapshot | None], *, now: Snapshot) -> set[str]:
+    """Return the silent portfolios that are no more: lineage ends them, or each project that they held has moved.
 
-    An id that another portfolio used already then is not the same project.
+    ``absent`` names the last snapshot with projects of each. An id that another portfolio used already then is not the
+    same project.
     """
+    if not absent:
+        return set()
     lineage = now.table("lineage")
-    if lineage.loc[lineage["project_id"].isna(), "from_id"].eq(portfolio).any():
-        return True
-    if last is None:
-        return False
-    before, here = (one.table("projects")[["portfolio_id", "project_id"]] for one in (last, now))
-    came = set(here.itertuples(index=False, name=None)) - set(before.itertuples(index=False, name=None))
-    held = set(before.loc[before["portfolio_id"].eq(portfolio), "project_id"])
-    return held <= {project for _, project in came}
+    over = {*lineage.loc[lineage["project_id"].isna(), "from_id"]} & {*absent}
+    for last in {one.id: one for one in absent.values() if one is not None}.values():
+        came = {project for _, project in now.places - last.places}
+        stays = {name for name, project in last.places if project not in came}
+        over |= {name for name, one in absent.items() if one is not None and one.id == last.id} - stays
+    return over
 
 
 def open_snapshot(archive: Archive, *, period: str, snapshot: str = "") -> Snapshot:
@@ -397,12 +434,19 @@ def logical_digest(arrow: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def read_rows(store: Store, *, entry: Mapping[str, Any], name: str, portfolios: Collection[str] | None) -> Rows:
-    """Read a table as it is stored; with portfolios, only the row groups that can hold any of them."""
+def read_rows(
+    store: Store,
+    *,
+    entry: Mapping[str, Any],
+    name: str,
+    portfolios: Collection[str] | None = None,
+    columns: Collection[str] | None = None,
+) -> Rows:
+    """Read a table, or columns of it, as it is stored; with portfolios, only the row groups that can hold any."""
     source: Any = store.path(entry["sha256"]) if store.local else io.BytesIO(store.get(entry["sha256"]))
     try:
         file = pq.ParquetFile(source, page_checksum_verification=True)
-        return _read_groups(file, portfolios=portfolios)
+        return _read_groups(file, portfolios=portfolios, columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"table {name} ({entry['sha256'][:12]}) cannot be read: {error}",
@@ -410,10 +454,12 @@ def read_rows(store: Store, *, entry: Mapping[str, Any], name: str, portfolios: 
         ) from error
 
 
-def _read_groups(file: pq.ParquetFile, *, portfolios: Collection[str] | None) -> pa.Table:
+def _read_groups(
+    file: pq.ParquetFile, *, portfolios: Collection[str] | None, columns: Collection[str] | None
+) -> pa.Table:
     """Read without threads: a table is small, and every report has a process of its own."""
     if portfolios is None:
-        return file.read(use_threads=False)
+        return file.read(columns=None if columns is None else list(columns), use_threads=False)
     metadata = file.metadata
     wanted = []
     for group in range(metadata.num_row_groups):
