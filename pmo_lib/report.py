@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
@@ -172,7 +172,7 @@ class Book:
         """
         if name not in self.opened:
             self.opened[name] = over_time(self._stored(name), name=name)
-        return self.opened[name].copy()
+        return self.opened[name].copy(deep=False)
 
     def histories(self, *names: str) -> tuple[pd.DataFrame, ...]:
         """Return several contract tables over all periods, see :meth:`history`."""
@@ -195,11 +195,11 @@ class Book:
 
     def _stored(self, name: str) -> Iterator[tuple[str, Rows]]:
         """Yield the stored rows of each period, oldest first, each with those of projects that moved."""
-        moves = sorted(self._moved.items()) if self.portfolio and "project_id" in TABLES[name].names else []
+        moved = dict(sorted(self._moved.items())) if self.portfolio and "project_id" in TABLES[name].names else {}
         for snapshot in self.chain:
-            own = snapshot.rows(name, portfolio=self.portfolio or None)
-            elsewhere = [snapshot.rows(name, portfolio=other, projects=projects) for other, projects in moves]
-            yield from ((snapshot.period, rows) for rows in (own, *elsewhere) if rows is not None)
+            rows = snapshot.rows(name, portfolio=self.portfolio or None, others=moved)
+            if rows is not None:
+                yield snapshot.period, rows
 
     @cached_property
     def _moved(self) -> dict[str, set[str]]:
@@ -480,21 +480,20 @@ def begin(report: str, organisation: str, **parameters: Unpack[Parameters]) -> B
     StoreError
         No snapshot of the period, or one that was altered.
     """
-    root = find_root()
-    portfolio = parameters.get("portfolio", "")
+    root, portfolio, overrides = find_root(), parameters.get("portfolio", ""), parameters.get("overrides", {})
     reports = load_reports(root)
-    overrides = parameters.get("overrides", {})
     settings = settings_for(root, org=organisation, portfolio=portfolio or None, overrides=overrides)
     folder = outputs_root() / organisation
     snapshot = open_snapshot(
         Archive(folder / "archive"), period=parameters["period"], snapshot=parameters.get("snapshot", "")
     )
-    if portfolio and portfolio not in (have := snapshot.reportable):
+    if portfolio and not snapshot.reports(portfolio):
+        have = ", ".join(snapshot.reportable)
         raise ParameterError(
-            f"portfolio {portfolio!r} has returned nothing usable up to {snapshot.period}; there are {', '.join(have)}",
+            f"portfolio {portfolio!r} has returned nothing usable up to {snapshot.period}; there are {have}",
             fix="choose one of them, or ask for the missing return",
         )
-    settings, snapshot = traced(settings), replace(snapshot, reads=set())
+    settings, snapshot = traced(settings), snapshot.noting
     book = Book(reports.named(report), portfolio, reports, settings, snapshot, folder, overrides=overrides)
     _html(_head(book), extra={ECHO: book.identity})
     if parameters.get("section"):

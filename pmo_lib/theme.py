@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -180,8 +181,9 @@ def rating_rank(rating: object) -> int:
     return scale.index(key) if key in scale else -1
 
 
+@cache
 def template() -> go.layout.Template:
-    """Return the plotly template: quiet grid, direct labels, no frame."""
+    """Return the plotly template: quiet grid, direct labels, no frame; a figure takes a copy of it."""
     axis = {
         "gridcolor": RULE,
         "zerolinecolor": MUTED,

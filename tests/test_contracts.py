@@ -76,6 +76,13 @@ def test_every_table_begins_with_its_portfolio_and_ends_with_its_source(table: A
         table.column("nothing")
 
 
+def test_texts_in_memory_are_plain_objects() -> None:
+    """A typed text column holds Python's own texts, with nulls, and not an Arrow array: tables are small."""
+    texts = pd.Series(["a", None], dtype=DTYPES["text"])
+    assert (texts.dtype.storage, texts.isna().tolist()) == ("python", [False, True])
+    assert rows_of("projects", {})["name"].dtype.storage == "python"
+
+
 def test_keys_are_those_of_the_contract() -> None:
     """Keys name a row: finance by every dimension that it may be split by, some of which may be empty."""
     assert TABLES["status"].key == ("portfolio_id", "project_id", "status_date", "assessor_role")

@@ -31,6 +31,8 @@ from pmo_lib.metrics.explained import (
     united,
     worked,
 )
+from pmo_lib.metrics.named_costs import Finance
+from pmo_lib.metrics.named_risk import Risks
 from pmo_lib.parameters.load import find_root
 from pmo_lib.report import ABOUT
 
@@ -132,6 +134,24 @@ def test_fifty_figures_are_made_again_from_their_rows_alone(documents: list[Docu
         if not same or made.n != told["n"]:
             off.append((document["portfolio"], name, told["value"], made))
     assert off == []
+
+
+def test_explanations_read_off_what_the_page_has_made(documents: list[Document], outputs: Path) -> None:
+    """Handed the case that made the figures, a report computes none of it again; an auditor without it makes equals."""
+    [money, risks] = [
+        next(each for each in documents if each["report"] == name and each["portfolio"] == "highways")
+        for name in ("financial_outlook", "risk_register")
+    ]
+    outlook, register = about_of(money, outputs=outputs), about_of(risks, outputs=outputs)
+    assert isinstance(outlook, Finance)
+    assert isinstance(register, Risks)
+    page = dataclasses.replace(outlook, case=outlook.made, opened={}, prepared={}, drawn={})
+    assert (page.year, page.lives, page.made.odds) == (outlook.year, outlook.lives, outlook.made.odds)
+    handed = dataclasses.replace(register, case=register.made, opened={}, prepared={})
+    assert handed.register is register.register
+    again = dataclasses.replace(outlook, opened={}, prepared={}, drawn={})
+    assert again.year is not outlook.year
+    pd.testing.assert_frame_equal(again.year.levels, outlook.year.levels)
 
 
 def test_no_traced_row_is_idle(documents: list[Document], outputs: Path) -> None:

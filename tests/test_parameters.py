@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pmo_lib.errors import ParameterError
-from pmo_lib.parameters.documents import parse_scalar, read_document, secret_like, suggestion
+from pmo_lib.parameters.documents import _parsed, parse_scalar, read_document, secret_like, suggestion
 from pmo_lib.parameters.load import (
     find_root,
     load_mapping,
@@ -92,6 +92,31 @@ def test_a_missing_or_empty_file_is_told_apart(tmp_path: Path) -> None:
     """An empty file is a document without keys; one that is not there is a problem."""
     assert read_document(put(tmp_path, "x.yml", "")).problems == []
     assert "cannot be read" in read_document(tmp_path / "none.yml").problems[0]["message"]
+
+
+def test_a_file_is_parsed_once_in_a_process(root: Path) -> None:
+    """A text is parsed once, however often and by whom it is asked for, and what a reader does to it is its own."""
+    for number in range(5):
+        settings_for(root, org="org", portfolio="A", overrides={"thresholds.cost_red": f"0.{number + 1}"})
+    before = _parsed.cache_info().misses
+    path = root / "parameters" / "org" / "organisation.yml"
+    document = read_document(path)
+    document.values["thresholds"]["cost_amber"] = 1.0
+    document.lines.clear()
+    assert read_document(path).values["thresholds"] == {"cost_amber": 0.04}
+    assert read_document(path).lines[("name",)] == 2
+    assert _parsed.cache_info().misses == before
+    path.write_text(path.read_text(encoding="utf-8").replace("0.04", "0.05"), encoding="utf-8")
+    assert read_document(path).values["thresholds"] == {"cost_amber": 0.05}
+    assert _parsed.cache_info().misses == before + 1
+
+
+def test_merged_keys_stand_where_they_were_written(tmp_path: Path) -> None:
+    """A key that overrides a merged one does not stand twice, and each key has the line that it is written in."""
+    document = read_document(put(tmp_path, "x.yml", "base: &b\n  x: 1\n  y: 2\nother:\n  <<: *b\n  x: 3\n"))
+    assert document.problems == []
+    assert document.values["other"] == {"x": 3, "y": 2}
+    assert (document.lines[("base", "x")], document.lines[("other", "x")]) == (2, 6)
 
 
 def test_a_document_that_contains_itself_ends(tmp_path: Path) -> None:

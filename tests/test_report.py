@@ -133,6 +133,16 @@ class TestBook:
         assert begin().table("projects")["project_id"].tolist() == ["H1", "I1"]
         assert begin("ICT").table("projects")["project_id"].tolist() == ["I2"]
 
+    def test_what_is_done_to_a_history_is_seen_by_nobody_else(self) -> None:
+        """A history is read once, and each who asks may change it: the next one has it as it was returned."""
+        book = begin()
+        first = book.history("projects")
+        kept = first.copy()
+        first["name"] = "spoiled"
+        first.loc[first.index[0], "portfolio_id"] = "spoiled"
+        first.iloc[:, -1] = None
+        pd.testing.assert_frame_equal(book.history("projects"), kept)
+
     def test_history_shows_moves_as_moves(self) -> None:
         """History holds a moved project under the portfolio that held it then, for the giver and the taker."""
         taker = begin().history("projects")[["period", "portfolio_id", "project_id"]].to_numpy().tolist()

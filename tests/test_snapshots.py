@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from returns import HandMade, small_return, typed
 
 from pmo_lib.contracts.tables import TABLES
@@ -19,6 +19,8 @@ from pmo_lib.snapshots import Archive, empty_table, from_arrow, open_snapshot, t
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pmo_lib.snapshots import Snapshot
 
 SEPTEMBER = date(2026, 9, 30)
 PORTFOLIOS = {"HWY": ["H1", "H2"], "ICT": ["I1"]}
@@ -54,6 +56,15 @@ def test_one_portfolio_is_the_rows_of_that_portfolio(archive: Archive) -> None:
     assert snapshot.table("status", portfolio="ICT")["project_id"].tolist() == ["I1"]
     assert snapshot.table("risks", portfolio="ICT").empty
     assert snapshot.portfolios == ("HWY", "ICT")
+
+
+def test_projects_of_others_come_after_our_own(archive: Archive) -> None:
+    """Asked for some projects of another portfolio, a table holds our rows and then theirs, and no other of theirs."""
+    snapshot = take_small(archive)
+    rows = snapshot.rows("projects", portfolio="ICT", others={"HWY": {"H2", "no such project"}})
+    assert rows["project_id"].to_pylist() == ["I1", "H2"]
+    assert snapshot.rows("projects", portfolio="HWY", others={"ICT": ()})["project_id"].to_pylist() == ["H1", "H2"]
+    assert snapshot.rows("risks", portfolio="ICT", others={"HWY": {"H2"}}) is None
 
 
 def test_opening_one_portfolio_reads_little(archive: Archive) -> None:
@@ -212,3 +223,47 @@ def test_source_bytes_are_kept(archive: Archive, tmp_path: Path) -> None:
     snapshot = take(with_source, archive=archive, organisation="demo")
     (entry,) = snapshot.manifest["sources"]
     assert archive.store.get(entry["sha256"]) == path.read_bytes()
+
+
+# --- how portfolios stand over the periods ---------------------------------------------------------------------------
+
+Held = dict[str, list[str]]
+HELD = st.fixed_dictionaries({}, optional={name: st.just([f"{name}1", f"{name}2"]) for name in "ABC"}).filter(bool)
+
+
+def chained(archive: Archive, months: list[Held]) -> Snapshot:
+    """Take a snapshot a month; a portfolio of an earlier month that is silent is stated as such every second time."""
+    before: set[str] = set()
+    for number, held in enumerate(months, start=1):
+        checked = small_return(f"2026-{number:02}", date(2026, number, 28), portfolios=held)
+        silent = sorted(before - set(held)) if number % 2 else []
+        for name in silent:
+            checked.returns.loc[len(checked.returns)] = [name, "not returned", "", "nothing came"]
+        newest = take(checked, archive=archive, organisation="demo")
+        before |= set(held)
+    return newest
+
+
+@settings(max_examples=25, deadline=None)
+@given(months=st.lists(st.one_of(HELD, st.just({"A": ["A1", "A2", "B1", "B2"]})), min_size=1, max_size=5))
+def test_one_portfolio_stands_as_among_all(tmp_path_factory: pytest.TempPathFactory, months: list[Held]) -> None:
+    """How a portfolio stood is the same asked for alone as read off the history of all of them."""
+    snapshot = chained(Archive(tmp_path_factory.mktemp("chain")), months)
+    every = snapshot.returns_history
+    for name in "ABCD":
+        own = every[every["portfolio_id"].eq(name)].reset_index(drop=True)
+        alone = snapshot.standing(name)
+        assert alone.to_dict("records") == own.to_dict("records")
+        assert own.empty or alone.dtypes.to_dict() == own.dtypes.to_dict()
+        assert snapshot.reports(name) == (name in snapshot.reportable)
+
+
+def test_a_portfolio_that_returned_needs_no_other(archive: Archive) -> None:
+    """Whether a portfolio that returned has a page is told without the projects of the others, and of other months."""
+    snapshot = chained(archive, [{"A": ["A1"], "B": ["B1"]}, {"A": ["A1"]}, {"A": ["A1"]}])
+    for one in snapshot.chain():
+        archive.store.path(one.manifest["tables"]["projects"]["sha256"]).unlink(missing_ok=True)
+    assert snapshot.reports("A")
+    assert snapshot.standing("A")["known"].tolist() == ["2026-01", "2026-02", "2026-03"]
+    with pytest.raises((StoreError, FileNotFoundError)):
+        snapshot.reports("B")

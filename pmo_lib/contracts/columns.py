@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import pandas as pd
+
+# Texts are Python's own objects: tables have hundreds of rows, and to call an Arrow kernel costs more than its work.
+pd.set_option("mode.string_storage", "python")
+
 Kind = Literal[
     "id",
     "text",

@@ -9,7 +9,7 @@ Inside, by order of use: ``movement`` (two periods, like for like), ``money``, `
 ``reference_classes``, ``accounts``, ``hierarchy``, ``plans``, ``structure``, ``portfolio`` < ``accuracy``, ``claims`` <
 ``outlook``, ``cost``, ``standing``, ``headline``, ``gates``, ``responses``, ``overlaps``, ``blockers`` < ``earned``,
 ``risk_trend`` < ``finance``, ``hygiene``, ``contingency``, ``followup``, ``across``, ``measures`` < ``computed``,
-``health``, ``drawdown``, ``explained`` < ``assurance``, ``exceptions``, ``registers``, ``named_risk``,
-``named_finance`` < ``judgement``, ``named_costs`` < ``grounds`` < ``named_ratings`` < ``named_health`` <
+``health``, ``drawdown``, ``explained`` < ``assurance``, ``exceptions``, ``registers``, ``named_finance`` <
+``judgement``, ``named_costs``, ``named_risk`` < ``grounds`` < ``named_ratings`` < ``named_health`` <
 ``named_rollup`` (every published figure, with its own rows).
 """

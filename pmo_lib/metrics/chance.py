@@ -139,7 +139,7 @@ class Chance:
         """Projects with a forecast, by id; then the portfolio's own risks, if there are any."""
         known = self.lines[self.lines["reason"].eq("")]
         units = [self._unit(row) for row in known.to_dict("records")]
-        own = self._costs("")
+        own = self.struck.get(("", "cost"), ())
         if own and units:
             row = {"project_id": "", "name": "Risks of the portfolio as a whole", "spent": 0.0, "to_go": 0.0,
                    "forecast": 0.0, "budget": None, "basis": "", "source_ref": None}  # fmt: skip
@@ -152,7 +152,7 @@ class Chance:
         to_go = Variable((project, TO_GO), shape, loads=self.loads(project))
         planned, note = self._schedule(row)
         fixed = 1.0 - self.rules.time_share
-        return Unit(row, to_go, planned, self._costs(project), fixed, note)
+        return Unit(row, to_go, planned, self.struck.get((project, "cost"), ()), fixed, note)
 
     def _schedule(self, row: dict[Any, Any]) -> tuple[Schedule | None, str]:
         """Return a project's network with what delays it; where there is none, one line to its forecast finish."""
@@ -185,21 +185,25 @@ class Chance:
         delays = tuple((places.get(str(tasks.at[at])), risk) for at, risk in self.delays(project))
         return Schedule(planned.network, planned.days, planned.likely, delays)
 
-    def _costs(self, project: str) -> tuple[tuple[int, Variable], ...]:
-        return tuple(self._struck(project, unit="cost"))
-
     def delays(self, project: str) -> tuple[tuple[int, Variable], ...]:
         """Return the variables of what delays a project, by the place of the risk in the register."""
-        return tuple(self._struck(project, unit="days"))
+        return self.struck.get((project, "days"), ())
 
-    def _struck(self, project: str, *, unit: str) -> Iterator[tuple[int, Variable]]:
-        rows = self.risks[self.risks["project_id"].eq(project) & self.risks[f"{unit}_reason"].eq("")]
-        for place, row in rows.iterrows():
-            low, likely, high = (row[f"{unit}_{name}"] for name in ("low", "likely", "high"))
-            shape = quantiles(self.rules.shape, low=low, likely=likely, high=high)
-            name = (project, str(row["risk_id"]), unit)
-            sign = 1.0 if row["kind"] == "threat" else -1.0
-            yield int(str(place)), Variable(name, shape.times(sign), float(row["probability"]))
+    @cached_property
+    def struck(self) -> dict[tuple[str, str], tuple[tuple[int, Variable], ...]]:
+        """The variables of the risks by project and unit (cost, days), each with its place in the register."""
+        found: dict[tuple[str, str], tuple[tuple[int, Variable], ...]] = {}
+        for unit in ("cost", "days"):
+            rows = self.risks[self.risks[f"{unit}_reason"].eq("")]
+            for place, row in zip(rows.index, rows.to_dict("records"), strict=True):
+                project = str(row["project_id"])
+                low, likely, high = (row[f"{unit}_{name}"] for name in ("low", "likely", "high"))
+                shape = quantiles(self.rules.shape, low=low, likely=likely, high=high)
+                sign = 1.0 if row["kind"] == "threat" else -1.0
+                name = (project, str(row["risk_id"]), unit)
+                risk = Variable(name, shape.times(sign), float(row["probability"]))
+                found[project, unit] = (*found.get((project, unit), ()), (int(place), risk))
+        return found
 
     def _outcomes(self, trials: range) -> np.ndarray:
         """Return cost of the whole, cost of each unit, days to the finish of each unit."""

@@ -212,8 +212,9 @@ def _texts(tables: Mapping[str, pd.DataFrame], *, between: Between) -> Iterator[
 def _cells(tables: Mapping[str, pd.DataFrame], *, settings: Organisation, between: Between) -> Cells:
     """Return the cells of one report by project and column."""
     found: Cells = {}
+    projects = between.here(tables["projects"]).drop_duplicates("project_id")
     parts = (
-        *(_of_projects(tables, column=column, between=between) for column in OF_PROJECTS),
+        *(_of_projects(tables, column=column, rows=projects) for column in OF_PROJECTS),
         _of_status(tables, column="rating", between=between),
         _of_status(tables, column="percent_complete", between=between),
         _of_the_year(tables, settings=settings, between=between),
@@ -224,12 +225,11 @@ def _cells(tables: Mapping[str, pd.DataFrame], *, settings: Organisation, betwee
     return found
 
 
-def _of_projects(tables: Mapping[str, pd.DataFrame], *, column: str, between: Between) -> Iterator[tuple[str, Cell]]:
+def _of_projects(tables: Mapping[str, pd.DataFrame], *, column: str, rows: pd.DataFrame) -> Iterator[tuple[str, Cell]]:
     """Yield a column of ``projects``, wherever the project stood; a column that no report ever filled has no cells."""
     history, states = tables["projects"], tables["states"]
     if history[column].isna().all() and not states["column_name"].eq(column).any():
         return
-    rows = between.here(history).drop_duplicates("project_id")
     why = reasons(rows, states=states, table="projects", column=column)
     grain = _grain(rows) if column in MONEYS else 0.0
     values = (rows[column] - EPOCH).dt.days + EPOCH.toordinal() if column.endswith("_on") else rows[column]

@@ -184,37 +184,45 @@ def effects(rows: pd.DataFrame, *, measured: pd.DataFrame, least_days: int) -> p
         known) and ``value_reason``. Both values are of one and the same measure, which has a value in both reports.
     """
     known = measured[measured["value"].notna()]
-    by_project = {str(project): own for project, own in known.groupby("project_id")}
-    told = [_effect(row, known=by_project.get(str(row["project_id"])), least_days=least_days) for row in _records(rows)]
+    reports: dict[str, dict[Any, _Report]] = {}
+    columns = ["project_id", "status_on", "measure", "dimension", "value"]
+    for project, day, measure, dimension, value in known[columns].itertuples(index=False, name=None):
+        reports.setdefault(str(project), {}).setdefault(day, {})[str(measure)] = (str(dimension), float(value))
+    told = [_effect(row, reports=reports.get(str(row["project_id"])), least_days=least_days) for row in _records(rows)]
     columns = ["dimension", "measure", "unit", "value_before", "value_after", "helped", "value_reason"]
     added = pd.DataFrame(told, columns=columns, index=rows.index)
     return rows.drop(columns=[name for name in columns if name in rows.columns]).join(added)
 
 
-def _effect(row: Mapping[str, Any], *, known: pd.DataFrame | None, least_days: int) -> tuple[Any, ...]:
+_Report = dict[str, tuple[str, float]]  # measure → its dimension and its value in one report of a project
+
+
+def _effect(row: Mapping[str, Any], *, reports: Mapping[Any, _Report] | None, least_days: int) -> tuple[Any, ...]:
     wanted = row.get("dimension")
-    if known is None or pd.isna(row["from_on"]) or pd.isna(row["until_on"]):
+    if reports is None or pd.isna(row["from_on"]) or pd.isna(row["until_on"]):
         return (wanted, None, None, None, None, UNKNOWN, "no figure of the project")
-    dates = known["status_on"]
-    start, end = dates[dates.le(row["from_on"])].max(), dates[dates.le(row["until_on"])].max()
-    if pd.isna(start):
+    start, end = (max((day for day in reports if day <= row[name]), default=None) for name in ("from_on", "until_on"))
+    if start is None or end is None:
         return (wanted, None, None, None, None, UNKNOWN, "no report before it")
-    before, after = (known[dates.eq(day)].set_index("measure") for day in (start, end))
-    both = before.join(after["value"].rename("after"), how="inner")
-    both = both[both["dimension"].eq(wanted) if wanted else both["dimension"].isin(OVERALL)]
-    if both.empty:
+    before, after = reports[start], reports[end]
+    both = [name for name, (dimension, _) in before.items()
+            if name in after and (dimension == wanted if wanted else dimension in OVERALL)]  # fmt: skip
+    if not both:
         return (wanted, None, None, None, None, UNKNOWN, "no figure in both reports")
-    name = str(row["measure"] if row.get("measure") in both.index else _depth(both).idxmax())
-    value, later = (float(both[column].loc[name]) for column in ("value", "after"))
+    name = (
+        str(row["measure"])
+        if row.get("measure") in both
+        else max(both, key=lambda each: _depth(each, value=before[each][1]))
+    )
+    (dimension, value), (_, later) = before[name], after[name]
     early = (pd.Timestamp(row["until_on"]) - pd.Timestamp(row["from_on"])).days < least_days
     helped = EARLY if early else verdict(value, after=later, unit=UNITS[name])
-    return (both.at[name, "dimension"], name, UNITS[name], value, later, helped, "")
+    return (dimension, name, UNITS[name], value, later, helped, "")
 
 
-def _depth(rows: pd.DataFrame) -> pd.Series:
-    """Return how far each figure is from nothing, in days by a hundred or as a share: enough to choose the worst."""
-    days = rows.index.map(UNITS) == "days"
-    return (rows["value"] / 1000).where(days, rows["value"]).astype("float64")
+def _depth(measure: str, *, value: float) -> float:
+    """Return how far a figure is from nothing, in days by a thousand or as a share: enough to choose the worst."""
+    return value / 1000 if UNITS[measure] == "days" else value
 
 
 def verdict(before: float, *, after: float, unit: str) -> str:

@@ -1,25 +1,33 @@
-"""The figures that the financial outlook publishes, by name: what a roll-up adds up and an auditor looks for."""
+"""A financial outlook as a whole, and the figures that it publishes: what a roll-up adds and an auditor looks for."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pmo_lib.metrics.accounts import SHOWN
+from pmo_lib.metrics import chance
+from pmo_lib.metrics.accounts import SHOWN, accounts
 from pmo_lib.metrics.bridge import CAUSES, FIRST
+from pmo_lib.metrics.chance import Chance
+from pmo_lib.metrics.cost import Lives, Years
+from pmo_lib.metrics.earned import Earned
+from pmo_lib.metrics.fiscal import View
 from pmo_lib.metrics.money import minor_units
 from pmo_lib.metrics.movement import LEFT, MOVED_IN, MOVED_OUT, NEVER, UNCHANGED
+from pmo_lib.metrics.outlook import Year
 from pmo_lib.theme import counted, month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pmo_lib.metrics.chance import Chance
-    from pmo_lib.metrics.cost import Lives, Years
-    from pmo_lib.metrics.earned import Earned
-    from pmo_lib.metrics.outlook import Year
+    from pmo_lib.metrics.movement import Between
+    from pmo_lib.parameters.models import Organisation
 
+NEEDED = ("projects", "states", "finance", "lineage", "baselines", "earned_value")
+NOW = ("programmes", *chance.NEEDS)
 FIGURE_COLUMNS = ["name", "value", "unit", "reason", "label", "movement"]
 RUN_OF_YEARS = 4
 NO_FINANCE = "no finance returned for this year"
@@ -57,6 +65,68 @@ LABELS = {
 LASTING = ("whole_life_cost", "whole_life_cost_before", "whole_life_re_based", "whole_life_cost_last_known")
 OPENING = ("outlook", "plan", "budget", "variance", "movement")
 Row = tuple[str, Any, str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """All that one report says of money; each part is made when it is first asked for, and once.
+
+    Parameters
+    ----------
+    tables
+        Histories of :data:`NEEDED`.
+    now
+        The rows of this report of :data:`NOW`.
+    settings
+        Fiscal year, rates, limits, assumptions.
+    between
+        The two reports.
+    status_on
+        The day that the figures speak of.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    now: Mapping[str, pd.DataFrame]
+    settings: Organisation
+    between: Between
+    status_on: pd.Timestamp
+
+    @cached_property
+    def view(self) -> View:
+        """Portfolio, months and fiscal calendar, with the projects that came by new ids."""
+        settings, between = self.settings, self.between
+        of = (between.portfolio_id, between.period, between.since)
+        view = View(*of, settings.fiscal_year_start_month, settings.currency, settings.rates)
+        return view.after(self.tables["lineage"])
+
+    @cached_property
+    def year(self) -> Year:
+        """The fiscal year of this report."""
+        known = {name: self.tables[name] for name in ("projects", "states")}
+        return Year(accounts(self.tables["finance"], programmes=self.now["programmes"], view=self.view, **known))
+
+    @cached_property
+    def years(self) -> Years:
+        """Spending against plan over the fiscal years."""
+        known = {name: self.tables[name] for name in ("finance", "projects", "states")}
+        return Years(**known, view=self.view, limits=self.settings.thresholds)
+
+    @cached_property
+    def lives(self) -> Lives:
+        """Whole-life costs."""
+        return Lives(self.tables["projects"], self.tables["states"], self.view)
+
+    @cached_property
+    def earned(self) -> Earned:
+        """Earned value."""
+        values, baselines, projects = (self.tables[name] for name in ("earned_value", "baselines", "projects"))
+        programmes = self.now["programmes"]
+        return Earned(values, baselines, projects, programmes, self.view, self.settings, self.status_on)
+
+    @cached_property
+    def odds(self) -> Chance:
+        """The simulation."""
+        return Chance({name: self.now[name] for name in chance.NEEDS}, self.settings, self.status_on)
 
 
 def published(

@@ -11,8 +11,8 @@ import pandas as pd
 from pmo_lib.metrics import chance
 from pmo_lib.metrics.bridge import CAUSES
 from pmo_lib.metrics.calendar import calendar_of, month_numbers
-from pmo_lib.metrics.cost import WHOLE_LIFE, Lives, whole_life
-from pmo_lib.metrics.earned import Earned, sums
+from pmo_lib.metrics.cost import WHOLE_LIFE, whole_life
+from pmo_lib.metrics.earned import sums
 from pmo_lib.metrics.explained import COST, COUNT, OWN_RULE, Given, Measured, NamedFigure, Rows, counted
 from pmo_lib.metrics.finance import CHANCES
 from pmo_lib.metrics.money import converted
@@ -23,6 +23,8 @@ from pmo_lib.theme import month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pmo_lib.metrics.cost import Lives
 
 STANDARD = "PMI, The Standard for Earned Value Management, 2019; ISO 21508:2018"
 LIPKE = "Lipke, Schedule is Different, The Measurable News, March 2003"
@@ -91,17 +93,10 @@ class Finance(FiscalFigures):
         above = super().given
         return replace(above, numbers={**above.numbers, **known})
 
-    @cached_property
+    @property
     def lives(self) -> Lives:
-        """As :class:`pmo_lib.metrics.cost.Lives`."""
-        return Lives(self.history("projects"), self.history("states"), self.view)
-
-    @cached_property
-    def earned(self) -> Earned:
-        """As :class:`pmo_lib.metrics.earned.Earned`."""
-        tables: dict[str, Any] = {name: self.history(name) for name in ("baselines", "projects")}
-        view: dict[str, Any] = {"view": self.view, "settings": self.settings, "status_on": self.status_on}
-        return Earned(self.history("earned_value"), programmes=self.now("programmes"), **tables, **view)
+        """Whole-life costs."""
+        return self.made.lives
 
     # --- whole-life cost ----------------------------------------------------------------------------------------------
 
@@ -172,7 +167,7 @@ class Finance(FiscalFigures):
     @cached_property
     def standing(self) -> pd.DataFrame:
         """Positions of our projects that count in the sums."""
-        rows = standing(self.earned.progress, projects=self.now("projects"))
+        rows = standing(self.made.earned.progress, projects=self.now("projects"))
         return rows[rows["reason"].eq("")]
 
     @cached_property
@@ -245,13 +240,14 @@ class Finance(FiscalFigures):
         for name, (definition, formula) in CHANCE_TEXTS.items():
             yield NamedFigure(
                 name, definition, formula, "above is safer" if name == "chance_of_budget" else COST, SIMULATED,
-                tuple(table for table in chance.NEEDS if table != "states"), self._simulated,
+                tuple(table for table in chance.NEEDS if table != "states"), lambda: self.simulated,
                 lambda rows, given, column=CHANCES[name][0]: self._drawn(rows, given=given, column=column),
             )  # fmt: skip
 
-    def _simulated(self) -> Rows:
-        """Return the rows of projects with a forecast, of what they have spent, of their networks and their risks."""
-        model = chance.Chance({name: self.now(name) for name in chance.NEEDS}, self.settings, self.status_on)
+    @cached_property
+    def simulated(self) -> Rows:
+        """The rows of projects with a forecast, of what they have spent, of their networks and their risks."""
+        model = self.made.odds
         lines, risks = model.lines[model.lines["reason"].eq("")], model.risks
         drawn = risks["cost_reason"].eq("") | risks["days_reason"].eq("")
         risks = risks[drawn & risks["project_id"].isin([*lines["project_id"], ""])] if len(lines) else risks.iloc[:0]

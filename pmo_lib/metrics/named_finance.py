@@ -9,23 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from pmo_lib.metrics.accounts import accounts, cost_rows, ended
-from pmo_lib.metrics.cost import FINISH, ROUNDING, Years, stated_column
+from pmo_lib.metrics.accounts import cost_rows, ended
+from pmo_lib.metrics.cost import FINISH, ROUNDING, stated_column
 from pmo_lib.metrics.explained import COST, COUNT, OWN_RULE, About, Given, Measured, NamedFigure, Rows
-from pmo_lib.metrics.finance import RUN_OF_YEARS
-from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR, FiscalYear, View, numbers_of_year, view_of
+from pmo_lib.metrics.finance import NEEDED, NOW, RUN_OF_YEARS, Case
+from pmo_lib.metrics.fiscal import MONTHS_OF_YEAR, FiscalYear, numbers_of_year
 from pmo_lib.metrics.ledger import COSTS, ledger, unit_outlooks
 from pmo_lib.metrics.money import converted, minor_units
-from pmo_lib.metrics.outlook import Year
 from pmo_lib.theme import month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from pmo_lib.metrics.fiscal import View
+    from pmo_lib.metrics.outlook import Year
 
 NEEDS = ("finance", "programmes")
 USUAL = "usual in management accounting; parts as in the finance return"
@@ -106,29 +108,28 @@ class FiscalFigures(About):
         return {figure.name: figure for part in parts for figure in part}
 
     @cached_property
+    def made(self) -> Case:
+        """The case that made the figures, or the same made again."""
+        if self.case is not None:
+            return cast("Case", self.case)
+        tables = {name: self.history(name) for name in NEEDED}
+        now = {name: self.now(name).drop(columns="period") for name in NOW}
+        return Case(tables, now, self.settings, self.between, self.status_on)
+
+    @property
     def view(self) -> View:
-        """As :func:`pmo_lib.metrics.fiscal.view_of`."""
-        between = self.between
-        of: dict[str, Any] = {"portfolio_id": between.portfolio_id, "period": between.period, "settings": self.settings}
-        return view_of(self.history("projects"), **of).after(self.history("lineage"))
+        """Portfolio, months and fiscal calendar."""
+        return self.made.view
 
-    @cached_property
+    @property
     def year(self) -> Year:
-        """As :class:`pmo_lib.metrics.outlook.Year`."""
-        known = {name: self.history(name) for name in ("projects", "states")}
-        programmes = self.now("programmes").drop(columns="period")
-        return Year(accounts(self.history("finance"), programmes=programmes, view=self.view, **known))
-
-    @cached_property
-    def years(self) -> Years:
-        """As :class:`pmo_lib.metrics.cost.Years`."""
-        known = {name: self.history(name) for name in ("finance", "projects", "states")}
-        return Years(limits=self.settings.thresholds, view=self.view, **known)
+        """The fiscal year of this report."""
+        return self.made.year
 
     @cached_property
     def books(self) -> pd.DataFrame:
         """The ledgers of all reports that are used, each of the fiscal years asked of it, by ``asked``."""
-        last = dict(zip(self.years.rows["period"], self.years.rows["year_end"], strict=True))
+        last = dict(zip(self.made.years.rows["period"], self.made.years.rows["year_end"], strict=True))
         before = {self.view.since: self.view.year.end} if self.view.since else {}
         asked = {"before": before, "years": {**last, self.view.period: self.view.year.end}}
         stated = self.view.converted(self.history("finance"), columns=["amount"])
@@ -136,10 +137,12 @@ class FiscalFigures(About):
         parts = [ledger(stated, states=states, returns=told).assign(asked=name) for name, told in asked.items() if told]
         return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
-    def costs(self, asked: str) -> pd.DataFrame:
-        """Return the ledger rows that make the outlooks of units, in the reports asked."""
-        book = self.books[self.books["asked"].eq(asked)]
-        return cost_rows(book, units=unit_outlooks(book, ended=ended(self.history("projects"))))
+    @cached_property
+    def costs(self) -> dict[str, pd.DataFrame]:
+        """The ledger rows that make the outlooks of units, in the reports asked."""
+        over = ended(self.history("projects"))
+        books = {asked: self.books[self.books["asked"].eq(asked)] for asked in ("before", "years")}
+        return {asked: cost_rows(book, units=unit_outlooks(book, ended=over)) for asked, book in books.items()}
 
     @cached_property
     def given(self) -> Given:
@@ -157,7 +160,7 @@ class FiscalFigures(About):
         return replace(Given(self.between, self.settings, self.status_on), numbers=numbers)
 
     def _last_returns(self) -> dict[str, str]:
-        rows = self.years.rows
+        rows = self.made.years.rows
         return {str(end): str(period) for end, period in rows.groupby("year_end")["period"].max().items()}
 
     # --- rows ---------------------------------------------------------------------------------------------------------
@@ -179,7 +182,7 @@ class FiscalFigures(About):
         """Return the ledger rows of the outlook in the report before, of our units, wherever they stood."""
         part = self._entries("movement" if both else "previous_outlook")
         part = part[part["source_ref"].isna()]
-        rows = self.costs("before").merge(part[UNIT].drop_duplicates(), on=UNIT)
+        rows = self.costs["before"].merge(part[UNIT].drop_duplicates(), on=UNIT)
         ours = rows["portfolio_id"].eq(self.between.portfolio_id)
         elsewhere = ~ours & rows["project_id"].ne("")
         known = pd.MultiIndex.from_frame(rows.loc[ours, UNIT])
@@ -255,7 +258,7 @@ class FiscalFigures(About):
             )  # fmt: skip
 
     def _paired(self, name: str) -> Rows:
-        rows = self.years.this_year
+        rows = self.made.years.this_year
         ids = rows.loc[rows["paired"].astype(bool), "project_id"]
         parts = {"in_year_plan": ("plan",), "in_year_outlook": ("outlook",)}.get(name, ("plan", "outlook"))
         entries = self._entries(*parts)
@@ -264,7 +267,7 @@ class FiscalFigures(About):
     def _plans_and_outlooks(self, ids: pd.Series, *, ends: Sequence[str]) -> pd.DataFrame:
         """Return the finance rows of plan and outlook of projects in the last reports of some fiscal years."""
         book = self.books[self.books["asked"].eq("years")]
-        rows = pd.concat([book[book["part"].eq("plan")], self.costs("years")])
+        rows = pd.concat([book[book["part"].eq("plan")], self.costs["years"]])
         return self._ledger(rows[rows["project_id"].isin(ids) & rows["year_end"].isin(ends)])
 
     def _years(self) -> Iterator[NamedFigure]:
@@ -280,7 +283,7 @@ class FiscalFigures(About):
             )  # fmt: skip
 
     def _runs(self, name: str) -> pd.DataFrame:
-        rows, column = self.years.this_year, "years_under" if "under" in name else "years_known"
+        rows, column = self.made.years.this_year, "years_under" if "under" in name else "years_known"
         long = rows[rows["years_known"].ge(RUN_OF_YEARS)]
         return self._plans_and_outlooks(
             long.loc[long[column].ge(RUN_OF_YEARS), "project_id"], ends=_four(self.view.year)
@@ -301,7 +304,7 @@ class FiscalFigures(About):
             )  # fmt: skip
 
     def _under(self, name: str) -> Rows:
-        rows = self.years.under
+        rows = self.made.years.under
         rows = rows[rows["period"].eq(self.view.period)]
         dated = rows[rows["moved_days"].notna()]
         ids = {"underspends": rows, "underspends_dated": dated}.get(name, dated[dated["kept"].eq(True)])["project_id"]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
-from pmo_lib.metrics.attention import risk_flags
 from pmo_lib.metrics.explained import COUNT, About, Given, Measured, NamedFigure, Rows, added
-from pmo_lib.metrics.exposure import contingency_left, exposure_cover, risk_movements
-from pmo_lib.metrics.risk import compared_period, risk_register, scored_risks
+from pmo_lib.metrics.registers import PAST, Register
+from pmo_lib.metrics.risk import compared_period
 from pmo_lib.metrics.risk_summary import FLAG_FIGURES
 from pmo_lib.parameters.models import GRADES
 from pmo_lib.theme import month
@@ -46,6 +45,7 @@ FLAGS = {
     "risks_above_appetite_not_escalated": "Open threats above the risk appetite that are not escalated",
 }
 NEEDS = ("risks",)
+REGISTER_NEEDS = ("portfolios", "projects", "states", "reserves", "risks", "actions", "issues")
 MOST = 6
 SIGNS = {"approved": 1.0, "returned": 1.0, "drawn": -1.0}
 
@@ -61,32 +61,27 @@ class Risks(About):
         return {figure.name: figure for part in parts for figure in part}
 
     @cached_property
+    def made(self) -> Register:
+        """The register that made the figures, or the same made again."""
+        if self.case is not None:
+            return cast("Register", self.case)
+        tables = {name: self.now(name).drop(columns="period") for name in REGISTER_NEEDS}
+        return Register(tables, tuple(self.history(name) for name in PAST), self.settings, self.between.period)
+
+    @property
     def scored(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.risk.scored_risks`."""
-        known: dict[str, Any] = {"portfolios": self.now("portfolios"), "rules": self.settings.risk}
-        return scored_risks(self.history("risks"), **known)
+        return self.made.scored
 
-    @cached_property
+    @property
     def register(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.risk.risk_register`."""
-        states = self.now("states")
-        return risk_register(self.scored, period=self.between.period, states=states, rules=self.settings.risk)
-
-    @cached_property
-    def movements(self) -> pd.DataFrame:
-        """As :func:`pmo_lib.metrics.exposure.risk_movements`."""
-        return risk_movements(self.scored, period=self.between.period)
+        return self.made.rows
 
     @cached_property
     def compared(self) -> str:
         """The period of the register before; ``""`` where there is none."""
         return compared_period(self.scored, period=self.between.period) or ""
-
-    @cached_property
-    def cover(self) -> pd.DataFrame:
-        """As :func:`pmo_lib.metrics.exposure.exposure_cover`."""
-        held = contingency_left(self.now("projects"), reserves=self.now("reserves"))
-        return exposure_cover(self.register, contingency=held)
 
     def _at(self, rows: pd.DataFrame, *, table: str = "risks") -> pd.DataFrame:
         return self.rows_at(table, places=[(self.between.period, ref) for ref in rows["source_ref"]])
@@ -134,7 +129,7 @@ class Risks(About):
 
     def _moved(self, kind: str) -> pd.DataFrame:
         """Return the rows of risks with a movement: now, in the register before, and where they were last seen."""
-        ids = self.movements.loc[self.movements["what"].eq(kind), "risk_id"]
+        ids = self.made.moves.loc[self.made.moves["what"].eq(kind), "risk_id"]
         ours = self.scored[self.scored["ours"] & self.scored["risk_id"].isin(ids)]
         now, before = (ours[ours["period"].eq(period)] for period in (self.between.period, self.compared))
         older = ours[ours["period"].lt(self.compared) & ~ours["risk_id"].isin(before["risk_id"])]
@@ -151,14 +146,9 @@ class Risks(About):
                 apart.get(name, lambda rows, given, name=name: _counted(rows, given=given, name=name)),
             )  # fmt: skip
 
-    @cached_property
-    def flags(self) -> pd.DataFrame:
-        """As :func:`pmo_lib.metrics.attention.risk_flags`."""
-        logs = {name: self.now(name) for name in ("actions", "issues")}
-        return risk_flags(self.register, rules=self.settings.risk, **logs)
-
     def _flagged(self, name: str) -> Rows:
-        found = self.flags[self.flags["flag"].eq(FLAG_FIGURES[name]) & self.flags["risk_id"].notna()]
+        flags = self.made.flags
+        found = flags[flags["flag"].eq(FLAG_FIGURES[name]) & flags["risk_id"].notna()]
         if name != "actions_overdue":
             return {"risks": self._at(found)}
         held = self.register[self.register["risk_id"].isin(found["risk_id"])]
@@ -180,7 +170,7 @@ class Risks(About):
 
     def _held(self) -> Rows:
         """Return the book of each project with contingency, and the project's row where that is what counts."""
-        ids = self.cover.loc[self.cover["contingency_left"].notna(), "project_id"]
+        ids = self.made.cover.loc[self.made.cover["contingency_left"].notna(), "project_id"]
         book, projects = self.now("reserves"), self.now("projects")
         book = book[book["project_id"].isin(ids) & book["kind"].eq("contingency") & book["amount"].notna()]
         return {"reserves": book, "projects": projects[projects["project_id"].isin(ids)]}

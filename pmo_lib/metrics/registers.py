@@ -36,17 +36,11 @@ PAST = ("risks", "projects", "reserves")
 
 
 @dataclass(frozen=True, eq=False)
-class Registers:
-    """One portfolio's register in a period; ``tables`` holds :data:`NEEDS`, ``past`` the histories of :data:`PAST`.
-
-    ``everywhere`` is the contract table ``dependencies`` of the whole organisation in the period, ``odds`` the
-    portfolio's simulation.
-    """
+class Register:
+    """The register by itself, which the figures are made of; ``tables`` and ``past`` as in :class:`Registers`."""
 
     tables: Mapping[str, pd.DataFrame]
     past: tuple[pd.DataFrame, ...]
-    everywhere: pd.DataFrame
-    odds: Chance
     settings: Organisation
     period: str
 
@@ -66,6 +60,30 @@ class Registers:
     def moves(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.exposure.risk_movements`."""
         return exposure.risk_movements(self.scored, period=self.period)
+
+    @cached_property
+    def cover(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.exposure.exposure_cover`."""
+        left = exposure.contingency_left(self.tables["projects"], reserves=self.tables["reserves"])
+        return exposure.exposure_cover(self.rows, contingency=left)
+
+    @cached_property
+    def flags(self) -> pd.DataFrame:
+        """As :func:`pmo_lib.metrics.attention.risk_flags`."""
+        logs = {"actions": self.tables["actions"], "issues": self.tables["issues"]}
+        return attention.risk_flags(self.rows, rules=self.settings.risk, **logs)
+
+
+@dataclass(frozen=True, eq=False)
+class Registers(Register):
+    """One portfolio's register in a period; ``tables`` holds :data:`NEEDS`, ``past`` the histories of :data:`PAST`.
+
+    ``everywhere`` is the contract table ``dependencies`` of the whole organisation in the period, ``odds`` the
+    portfolio's simulation.
+    """
+
+    everywhere: pd.DataFrame
+    odds: Chance
 
     @cached_property
     def headline(self) -> pd.DataFrame:
@@ -108,12 +126,6 @@ class Registers:
         return coverage.risk_sentences(self.wanted, narratives=self.tables["narratives"], status=self.tables["status"])
 
     @cached_property
-    def cover(self) -> pd.DataFrame:
-        """As :func:`pmo_lib.metrics.exposure.exposure_cover`."""
-        left = exposure.contingency_left(self.tables["projects"], reserves=self.tables["reserves"])
-        return exposure.exposure_cover(self.rows, contingency=left)
-
-    @cached_property
     def held(self) -> contingency.Held:
         """Contingency and reserve, and the book of their entries."""
         return contingency.Held(self.tables, settings=self.settings)
@@ -154,12 +166,6 @@ class Registers:
     def timeline(self) -> pd.DataFrame:
         """As :func:`pmo_lib.metrics.attention.proximity_timeline`."""
         return attention.proximity_timeline(self.rows, rules=self.settings.risk)
-
-    @cached_property
-    def flags(self) -> pd.DataFrame:
-        """As :func:`pmo_lib.metrics.attention.risk_flags`."""
-        logs = {"actions": self.tables["actions"], "issues": self.tables["issues"]}
-        return attention.risk_flags(self.rows, rules=self.settings.risk, **logs)
 
     @property
     def patterns(self) -> pd.DataFrame:

@@ -65,7 +65,7 @@ def exposure_trend(
     first, owner = ours["period"].min(), ours["portfolio_id"].iloc[0]
     mine = projects[projects["portfolio_id"].eq(owner) & projects["period"].ge(first)]
     periods = sorted({*ours["period"], *mine["period"]})
-    left = {period: _left(period, projects=mine, reserves=reserves, owner=owner) for period in periods}
+    left = _left(mine, reserves=reserves[reserves["portfolio_id"].eq(owner)])
     rows, before = [], None
     for period in periods:
         register = ours[ours["period"].eq(period)]
@@ -75,7 +75,7 @@ def exposure_trend(
         if len(register) and before is not None:
             row |= {"came": len(known - before), "went": len(before - known)}
         before = known if len(register) else before
-        rows.append({"period": period, "contingency_left": left[period], **row})
+        rows.append({"period": period, "contingency_left": left.get(period), **row})
     table = pd.DataFrame(rows).reindex(columns=TREND_COLUMNS)
     whole = ["risks_open", "threats_open", "opportunities_open", "above_appetite", "risks_unquantified", "came", "went"]
     table = table.astype({**dict.fromkeys(whole, "Int64"), "contingency_left": "float64", "net": "float64"})
@@ -87,11 +87,13 @@ def exposure_trend(
     return table.assign(currency=one_currency(ours["currency"], what="risk registers"))
 
 
-def _left(period: str, *, projects: pd.DataFrame, reserves: pd.DataFrame, owner: str) -> float:
-    """Return the contingency left in all projects where it is known."""
-    book = reserves[reserves["period"].eq(period) & reserves["portfolio_id"].eq(owner)]
-    held = contingency_left(projects[projects["period"].eq(period)], reserves=book)["contingency_left"]
-    return float(held.astype("float64").sum(min_count=1))
+def _left(projects: pd.DataFrame, *, reserves: pd.DataFrame) -> dict[str, float]:
+    """Return, by period, the contingency left in all projects where it is known."""
+    places, book = (rows.assign(project_id=rows["period"] + "|" + rows["project_id"]) for rows in (projects, reserves))
+    held = contingency_left(places, reserves=book)
+    periods = held["project_id"].str.partition("|")[0]
+    amounts = held["contingency_left"].astype("float64").groupby(periods)
+    return {str(period): float(each.sum(min_count=1)) for period, each in amounts}
 
 
 def _counts(risks: pd.DataFrame, *, appetite_grades: tuple[str, ...]) -> dict[str, Any]:

@@ -143,10 +143,7 @@ def promises(
     ends = dated_promises(projects, key=["project_id"], date=column, actual="finish_actual_on")
     points = dated_promises(milestones, key=["project_id", "milestone_id"], date="forecast_on", actual="actual_on")
     parts = [
-        _judged(
-            table, kind=kind, days=(dates[since], dates[period]), between=Between(between.portfolio_id, period, since)
-        )
-        for since, period in neighbours(list(dates.index))
+        _judged(table, kind=kind, dates=dates, portfolio_id=between.portfolio_id)
         for kind, table in ((MILESTONES_DUE, points), (FINISHES_DUE, ends))
     ]
     filled = [part for part in parts if len(part)]
@@ -233,22 +230,21 @@ def dated_promises(rows: pd.DataFrame, *, key: list[str], date: str, actual: str
     )
 
 
-def _judged(
-    table: pd.DataFrame, *, kind: str, days: tuple[pd.Timestamp, pd.Timestamp], between: Between
-) -> pd.DataFrame:
-    """Judge the promises of ``between.since`` that fell due in the days after the first date, up to the second."""
-    then = table[(table["period"] == between.since) & (table["portfolio_id"] == between.portfolio_id)]
-    then = then[
-        then["actual_on"].isna()
-        & ~then["delivery"].isin(ENDED)
-        & (then["date_on"] > days[0])
-        & (then["date_on"] <= days[1])
-    ]
-    if then.empty:
-        return then
+def _judged(table: pd.DataFrame, *, kind: str, dates: pd.Series, portfolio_id: str) -> pd.DataFrame:
+    """Judge what each report promised for the days after its own, up to that of the next report."""
+    following = dict(neighbours(list(dates.index)))
+    ours = table["portfolio_id"].eq(portfolio_id)
+    then = table[ours & table["period"].isin(list(following)) & table["actual_on"].isna()]
+    then = then[~then["delivery"].isin(ENDED)]
+    judges = then["period"].map(following)
+    fell = then["date_on"].gt(then["period"].map(dates)) & then["date_on"].le(judges.map(dates))
     due = then[["key", "project_id", "item", "date_on"]].rename(columns={"date_on": "promised_on"})
-    table = judged(due, dates=table, between=between, today=days[1])
-    return table.assign(period=between.period, since=between.since, kind=kind)
+    due = due.assign(period=judges, since=then["period"], kind=kind)[fell]
+    if due.empty:
+        return due
+    # In each report ours come first: where a project stands twice, our row counts.
+    seen = table.iloc[(~ours).argsort(kind="stable")].drop_duplicates(["period", "key"])
+    return _became(due, seen=seen, on=["period", "key"], today=due["period"].map(dates))
 
 
 def judged(due: pd.DataFrame, *, dates: pd.DataFrame, between: Between, today: pd.Timestamp) -> pd.DataFrame:
@@ -256,16 +252,22 @@ def judged(due: pd.DataFrame, *, dates: pd.DataFrame, between: Between, today: p
 
     ``due`` holds ``key`` and ``promised_on``, ``dates`` is in the form of :func:`dated_promises`.
     """
-    seen = between.here(dates).drop_duplicates("key")[["key", "date_on", "actual_on", "delivery"]]
-    due = due.merge(seen, how="left", on="key", indicator="seen")
-    outcome = _outcomes(due, today=today)
-    now_on = due["actual_on"].fillna(due["date_on"])
-    late_days = days_between(due["promised_on"], later=now_on.mask(outcome == PASSED, today))
-    return due.assign(outcome=outcome, now_on=now_on, late_days=late_days)
+    seen = between.here(dates).drop_duplicates("key")
+    return _became(due, seen=seen, on=["key"], today=pd.Series(today, index=due.index))
 
 
-def _outcomes(due: pd.DataFrame, *, today: pd.Timestamp) -> pd.Series:
-    """Say what became of promised dates by a day, one of :data:`OUTCOMES` each.
+def _became(due: pd.DataFrame, *, seen: pd.DataFrame, on: list[str], today: pd.Series) -> pd.DataFrame:
+    """Say what became of each promise by its own day ``today``."""
+    told = due.merge(seen[[*on, "date_on", "actual_on", "delivery"]], how="left", on=on, indicator="seen")
+    days = today.set_axis(told.index)
+    outcome = _outcomes(told, today=days)
+    now_on = told["actual_on"].fillna(told["date_on"])
+    late_days = days_between(told["promised_on"], later=now_on.mask(outcome == PASSED, days))
+    return told.assign(outcome=outcome, now_on=now_on, late_days=late_days)
+
+
+def _outcomes(due: pd.DataFrame, *, today: pd.Series) -> pd.Series:
+    """Say what became of promised dates by their days, one of :data:`OUTCOMES` each.
 
     ``due`` holds ``promised_on``, and of the present report ``date_on, actual_on, delivery`` and ``seen`` (of a merge).
     """

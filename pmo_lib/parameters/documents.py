@@ -11,7 +11,7 @@ import re
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -122,8 +122,21 @@ def suggestion(word: str, *, known: Iterable[str]) -> str:
     return f"use one of: {', '.join(names)}" if names else "remove it"
 
 
-def _visit(node: Node, *, path: KeyPath = (), above: tuple[int, ...] = ()) -> Iterator[tuple[KeyPath, Node, bool]]:
-    """Yield every key path of a document with its node, and whether the key stood there before."""
+class _Place(NamedTuple):
+    """One key or value of a document: its path and line, its text if it is a scalar, and whether it stood before."""
+
+    path: KeyPath
+    line: int
+    text: str | None
+    again: bool = False
+
+
+def _place(node: Node, *, path: KeyPath, again: bool = False) -> _Place:
+    return _Place(path, node.start_mark.line + 1, str(node.value) if isinstance(node, ScalarNode) else None, again)
+
+
+def _visit(node: Node, *, path: KeyPath = (), above: tuple[int, ...] = ()) -> Iterator[_Place]:
+    """Yield every key path of a document."""
     if id(node) in above:
         return
     above = (*above, id(node))
@@ -131,36 +144,40 @@ def _visit(node: Node, *, path: KeyPath = (), above: tuple[int, ...] = ()) -> It
         seen: set[str] = set()
         for key, value in node.value:
             name = str(key.value)
-            yield (*path, name), key, name in seen
+            yield _place(key, path=(*path, name), again=name in seen)
             seen.add(name)
             if isinstance(value, ScalarNode):
-                yield (*path, name), value, False
+                yield _place(value, path=(*path, name))
             else:
                 yield from _visit(value, path=(*path, name), above=above)
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
-            yield (*path, index), value, False
+            yield _place(value, path=(*path, index))
             yield from _visit(value, path=(*path, index), above=above)
 
 
-def _inspect(document: Document, *, root: Node) -> None:
+def _inspect(document: Document, *, places: Iterable[_Place]) -> None:
     """Note the line of every key; complain of keys that stand twice and of secrets."""
-    for path, node, again in _visit(root):
-        document.lines.setdefault(path, node.start_mark.line + 1)
+    for path, here, text, again in places:
+        first = document.lines.setdefault(path, here)
         if again:
-            first, here = document.lines[path], node.start_mark.line + 1
             document.complain(
                 path, message=f"the key stands twice, in lines {first} and {here}", fix="keep one of the two"
             )
         name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
-        if isinstance(node, ScalarNode) and secret_like(name, value=node.value) and node.value != name:
+        if text != name and secret_like(name, value=text):
             document.complain(path, message="looks like a secret", fix=REFERENCE_FIX)
 
 
 @cache
-def _parsed(text: str) -> tuple[Any, Any]:
+def _parsed(text: str) -> tuple[tuple[_Place, ...], Any]:
     """Parse a text once in a process and in all that are forked from it: YAML costs more than a small report."""
-    return _yaml().compose(text), _yaml().load(text)
+    yaml = _yaml()
+    root = yaml.compose(text)
+    if root is None:
+        return (), None
+    places = tuple(_visit(root))  # first: to construct values lays merged keys into the nodes
+    return places, yaml.constructor.construct_document(root)
 
 
 def read_document(path: Path, *, file: str = "") -> Document:
@@ -176,7 +193,7 @@ def read_document(path: Path, *, file: str = "") -> Document:
     document = Document(file or path.as_posix())
     try:
         text = path.read_text(encoding="utf-8-sig")
-        root, values = _parsed(text)
+        places, values = _parsed(text)
     except OSError as error:
         document.complain((), message=f"cannot be read ({error.strerror})", fix="create it, or correct the name")
     except UnicodeDecodeError as error:
@@ -188,8 +205,7 @@ def read_document(path: Path, *, file: str = "") -> Document:
     except YAMLError as error:
         document.complain((), message=f"is not YAML: {error}", fix="correct the file")
     else:
-        if root is not None:
-            _inspect(document, root=root)
+        _inspect(document, places=places)
         if isinstance(values, dict | None):
             document.values = {str(key): deepcopy(value) for key, value in (values or {}).items()}
         else:

@@ -115,10 +115,10 @@ def load_sections(root: Path, *, org: str, portfolio: str, report: str) -> tuple
     ParameterError
         With the problems of the portfolio's file.
     """
-    files = [path for path in _portfolio_files(root, org=org) if path.stem == portfolio]
-    if not files:
+    path = _portfolio_file(root, org=org, portfolio=portfolio)
+    if path is None:
         return ()
-    document = _read(files[0], root=root)
+    document = _read(path, root=root)
     own = _settled(_modelled(document, model=Portfolio), documents=[document])
     return tuple(section for section in own.sections if section.report == report)
 
@@ -145,14 +145,14 @@ def settings_for(
         With the problems of all layers at once.
     """
     base = _organisation_document(root, org=org)
-    files = [path for path in _portfolio_files(root, org=org) if path.stem == portfolio]
-    documents = [base, *(_portfolio_document(path, root=root, base=base) for path in files)]
+    path = None if portfolio is None else _portfolio_file(root, org=org, portfolio=portfolio)
+    documents = [base, *([] if path is None else [_portfolio_document(path, root=root, base=base)])]
     if portfolio is not None and not re.match(ID_PATTERN, portfolio):
         base.complain(("portfolio",), value=portfolio, message="is no id", fix="use letters, digits and . _ -")
     _modelled(base, model=Organisation)
     top = _typed(overrides or {})
     settled = not any(document.problems for document in (*documents, top))
-    below = _merged(base.values, above=_differences(documents[-1]) if files else {})
+    below = _merged(base.values, above={} if path is None else _differences(documents[-1]))
     settings = _modelled(top, model=Organisation, values=_merged(below, above=top.values)) if settled else None
     return _settled(settings, documents=[*documents, top])
 
@@ -228,6 +228,12 @@ def _organisation_document(root: Path, *, org: str) -> Document:
 
 def _portfolio_files(root: Path, *, org: str) -> list[Path]:
     return sorted((_folder(root, org=org) / "portfolios").glob("*.yml"))
+
+
+def _portfolio_file(root: Path, *, org: str, portfolio: str) -> Path | None:
+    """Return the file of a portfolio, None if it has none: without looking through all of a thousand."""
+    path = _folder(root, org=org) / "portfolios" / f"{portfolio}.yml"
+    return path if re.match(ID_PATTERN, portfolio) and path.is_file() else None
 
 
 def _portfolio_document(path: Path, *, root: Path, base: Document) -> Document:

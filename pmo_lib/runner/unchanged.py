@@ -139,13 +139,14 @@ class Compared:
         whose, of = portfolio or None, f" of {portfolio}" if portfolio else ""
         match kind:
             case "rows":
-                same = _same_rows(old, now=new, name=name, portfolio=whose, projects=projects or None)
+                others = {portfolio: projects} if projects else None
+                same = _same_rows(old, now=new, name=name, portfolio="" if projects else whose, others=others)
                 what = f"rows of {name}{of} in {period}"
             case "intake":
                 same = _same_table(*(one.intake_table(name, portfolio=whose) for one in (old, new)))
                 what = f"what intake told of {name}{of} in {period}"
             case "standing":
-                same = _same_table(old.standing(portfolio), new.standing(portfolio))
+                same = _same_table(*(_own(one.standing(), portfolio=portfolio) for one in (old, new)))
                 what = f"the returns{of} up to {period}"
             case _:
                 same, what = False, f"the snapshot of {period}"
@@ -153,12 +154,16 @@ class Compared:
 
 
 def _same_rows(
-    before: Snapshot, *, now: Snapshot, name: str, portfolio: str | None, projects: list[str] | None
+    before: Snapshot, *, now: Snapshot, name: str, portfolio: str | None, others: Mapping[str, list[str]] | None
 ) -> bool:
     if before.kept["tables"].get(name) == now.kept["tables"].get(name):
         return True
-    old, new = (one.rows(name, portfolio=portfolio, projects=projects) for one in (before, now))
+    old, new = (one.rows(name, portfolio=portfolio, others=others) for one in (before, now))
     return old is new if old is None or new is None else bool(old.equals(new))
+
+
+def _own(returns: pd.DataFrame, *, portfolio: str) -> pd.DataFrame:
+    return returns[returns["portfolio_id"].eq(portfolio)] if portfolio else returns
 
 
 def _same_table(*both: pd.DataFrame) -> bool:

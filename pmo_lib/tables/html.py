@@ -175,6 +175,15 @@ def _heading(column: Show, *, unit: str, sifted: bool) -> Markup:
     return Markup('<th scope="col"{}{}{}>{}{}</th>').format(css, note, by, column.label, unit_text)
 
 
+_ROW, _END_OF_ROW, _END = Markup("<tr>"), Markup("</tr>"), Markup(">")
+_HEAD, _END_OF_HEAD = Markup('<th scope="row"'), Markup("</th>")
+_CELL, _NUMBER, _END_OF_CELL = Markup("<td"), Markup('<td class="num"'), Markup("</td>")
+_CELLS = {
+    **dict.fromkeys(NUMERIC, _NUMBER), "prose": Markup('<td class="prose"'), "source": Markup('<td class="source"'),
+    "day": Markup('<td class="day"'),
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Cells:
     """Writes the rows of one table."""
@@ -184,21 +193,19 @@ class _Cells:
     sifted: bool
 
     def row(self, record: dict[Any, Any]) -> Markup:
-        return Markup("<tr>{}</tr>").format(Markup("").join(self._row(record)))
+        return Markup("").join((_ROW, *self._row(record), _END_OF_ROW))
 
     def _row(self, record: dict[Any, Any]) -> Iterator[Markup]:
+        """Yield the pieces of a row: to join them is many times as fast as to format each cell."""
         for place, (column, writer) in enumerate(zip(self.columns, self.writers, strict=True)):
             value = record.get(column.name)
             wordless = column.form == "rating" and not column.reason
             text = writer(value) if wordless or not _is_null(value) else _null(record, column=column)
             key = _sort_key(value, form=column.form) if self.sifted else Markup("")
             if place == 0:
-                yield Markup('<th scope="row"{}>{}</th>').format(key, text)
-            elif column.form in NUMERIC:
-                yield Markup('<td class="num"{}>{}</td>').format(key, text)
+                yield from (_HEAD, key, _END, text, _END_OF_HEAD)
             else:
-                css = f' class="{column.form}"' if column.form in ("prose", "source", "day") else ""
-                yield Markup("<td{}{}>{}</td>").format(Markup(css), key, text)  # noqa: S704 - one of three words
+                yield from (_CELLS.get(column.form, _CELL), key, _END, text, _END_OF_CELL)
 
 
 def _sort_key(value: Any, *, form: Form) -> Markup:

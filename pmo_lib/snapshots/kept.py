@@ -1,52 +1,36 @@
 """Typed tables → the immutable, content-addressed snapshot of a period; reopen it, and the earlier ones through it.
 
-A snapshot is a manifest (its id is the sha256 of its bytes) and Parquet objects in the store: rows sorted by key,
-``portfolio_id`` first and never a dictionary, so that one portfolio reads only its own row groups; page checksums, so
-that a flipped bit is noticed. Money is decimal128(24, 2) on disk and float64 when read.
+A snapshot is a manifest (its id is the sha256 of its bytes) and Parquet objects in the store.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pmo_lib.contracts.returned import RETURN_COLUMNS
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import SnapshotRefused, StoreError
 from pmo_lib.metrics.quality import concerning
+from pmo_lib.snapshots.rows import Rows, canonical_json, from_arrow, logical_digest, parquet_bytes, read_rows, to_arrow
 from pmo_lib.store import Store, inside, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from pmo_lib.contracts.columns import Column, Table
+    from pmo_lib.contracts.columns import Table
     from pmo_lib.contracts.returned import Checked
 
 CONTRACT_VERSION = "2"  # 2: calendars; remaining_days of a task; task_id and velocity_days of a risk
-ROWS_PER_GROUP = 2_000
-Rows: TypeAlias = pa.Table  # rows as they are stored
 Read: TypeAlias = tuple[str, ...]  # kind (rows, intake, standing, manifest), period, table, portfolio, its projects
-MASKED = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "money": pa.decimal128(24, 2),
-    "number": pa.float64(),
-    "share": pa.float64(),
-    "level": pa.int64(),
-    "whole": pa.int64(),
-    "date": pa.date32(),
-    "flag": pa.bool_(),
-}
 
 
 @dataclass(frozen=True)
@@ -112,14 +96,35 @@ class Snapshot:
         """Return a contract table, of one portfolio or of all; empty with the right columns where there are no rows."""
         return from_arrow(self.rows(name, portfolio=portfolio), table=TABLES[name])
 
-    def rows(self, name: str, *, portfolio: str | None = None, projects: Collection[str] | None = None) -> Rows | None:
-        """Return the same rows as they are stored, of some projects only if asked; None if nobody returned any."""
-        self._note("rows", name, portfolio or "", *sorted(projects or ()))
+    def rows(
+        self,
+        name: str,
+        *,
+        portfolio: str | None = None,
+        others: Mapping[str, Collection[str]] | None = None,
+        columns: Collection[str] | None = None,
+    ) -> Rows | None:
+        """Return the same rows as they are stored; None if nobody returned any.
+
+        ``others``: portfolios with projects whose rows come as well, after those of the portfolio itself. ``columns``:
+        of all portfolios' rows only these.
+        """
+        self._note("rows", name, portfolio or "")
+        for other, projects in (others or {}).items():
+            self._note("rows", name, other, *sorted(projects))
         entry = self.kept["tables"].get(name)
         if entry is None:
             return None
-        rows = read_rows(self.archive.store, entry=entry, name=name, portfolio=portfolio)
-        return rows if projects is None else rows.filter(pc.is_in(rows["project_id"], pa.array(sorted(projects))))
+        if portfolio is None:
+            return read_rows(self.archive.store, entry=entry, name=name, columns=columns)
+        others = others or {}
+        rows = read_rows(self.archive.store, entry=entry, name=name, portfolios=(portfolio, *others))
+        parts = [rows.filter(pc.equal(rows["portfolio_id"], portfolio))]
+        for other, projects in others.items():
+            theirs = rows.filter(pc.equal(rows["portfolio_id"], other))
+            chosen = pa.array(sorted(projects), type=pa.string())
+            parts.append(theirs.filter(pc.is_in(theirs["project_id"], value_set=chosen)))
+        return pa.concat_tables(parts)
 
     def intake_table(self, name: str, *, portfolio: str | None = None) -> pd.DataFrame:
         """Return one of the tables about the intake itself: findings, quarantined, accounting, cells, returns.
@@ -144,6 +149,10 @@ class Snapshot:
 
     def previous(self) -> Snapshot | None:
         """Return the previous period's snapshot as it stood when this one was taken."""
+        return self._previous
+
+    @cached_property
+    def _previous(self) -> Snapshot | None:
         link = self.kept["previous"]
         if link is None:
             return None
@@ -160,9 +169,14 @@ class Snapshot:
             link = link.previous()
 
     @property
+    def noting(self) -> Snapshot:
+        """The same snapshot, which notes from now on what is asked of it."""
+        return replace(self, reads=set())
+
+    @property
     def unnoted(self) -> Snapshot:
         """The same snapshot, which notes nothing of what is asked of it."""
-        return replace(self, reads=None)
+        return self if self.reads is None else replace(self, reads=None)
 
     @property
     def noted(self) -> list[list[str]]:
@@ -189,12 +203,11 @@ class Snapshot:
         is owed by a portfolio that lineage ended, nor by one whose projects have all moved to others.
         """
         self._note("standing", "", portfolio)
-        rows = self._standing
-        return rows[rows["portfolio_id"].eq(portfolio)].reset_index(drop=True) if portfolio else rows
+        return _together(_standings(self.unnoted.chain(), portfolio=portfolio)) if portfolio else self._standing
 
     @cached_property
     def _standing(self) -> pd.DataFrame:
-        return pd.concat(list(_standings(self.unnoted.chain())), ignore_index=True)
+        return _together(_standings(self.unnoted.chain(), portfolio=None))
 
     @property
     def returns(self) -> pd.DataFrame:
@@ -208,12 +221,25 @@ class Snapshot:
         rows = self.returns
         return tuple(sorted({*self.portfolios, *rows.loc[rows["known"].ne(""), "portfolio_id"]}))
 
+    def reports(self, portfolio: str) -> bool:
+        """Say whether a portfolio is :attr:`reportable`."""
+        if portfolio in self.portfolios:
+            return True
+        rows = self.standing(portfolio)
+        return bool((rows["period"].eq(self.period) & rows["known"].ne("")).any())
+
+    @cached_property
+    def places(self) -> frozenset[tuple[str, str]]:
+        """Portfolio and id of every project."""
+        rows = self.rows("projects", columns=("portfolio_id", "project_id"))
+        return frozenset(() if rows is None else zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
     @property
     def names(self) -> dict[str, str]:
         """Names of the portfolios by id; of one that returned nothing usable, the last known name."""
         found: dict[str, str] = {}
-        known = {one.id: one for name in self.reportable if (one := self.last_known(name)) is not None}
-        for one in {self.id: self, **known}.values():
+        known = (one for name in self.reportable if (one := self.last_known(name)) is not None)
+        for one in {one.id: one for one in (self, *known)}.values():
             rows = one.table("portfolios")
             found = dict(zip(rows["portfolio_id"], rows["name"], strict=True)) | found
         return {name: found[name] for name in sorted(found)}
@@ -233,26 +259,34 @@ class Snapshot:
             self.archive.store.check(entry["sha256"])
 
 
-def _standings(chain: tuple[Snapshot, ...]) -> Iterator[pd.DataFrame]:
-    """Yield the rows of :attr:`Snapshot.returns_history`, period by period."""
+def _standings(chain: tuple[Snapshot, ...], *, portfolio: str | None) -> Iterator[pd.DataFrame]:
+    """Yield the rows of :meth:`Snapshot.standing`, period by period; those of one portfolio if it is named."""
     known: dict[str, Snapshot | None] = {}
     for snapshot in chain:
         told = snapshot.intake_table("returns").reindex(columns=list(RETURN_COLUMNS))
+        strangers = _strangers(told)
+        told = told if portfolio is None else told[told["portfolio_id"].eq(portfolio)]
         silent = sorted(set(known) - set(told["portfolio_id"]))
         forgotten = pd.DataFrame(
             [(name, "not returned", "", "no row of it in this return") for name in silent], columns=list(RETURN_COLUMNS)
         )
         rows = pd.concat([told, forgotten], ignore_index=True).sort_values("portfolio_id", kind="stable")
         absent = rows.loc[rows["state"].eq("not returned"), "portfolio_id"]
-        over = {name for name in absent if _over(name, last=known.get(name), now=snapshot)}
+        over = _over({name: known.get(name) for name in absent}, now=snapshot)
         rows = rows[~rows["portfolio_id"].isin(over)]
-        known |= dict.fromkeys(snapshot.kept["portfolios"], snapshot)
+        held = snapshot.portfolios if portfolio is None else {portfolio} & {*snapshot.portfolios}
+        known |= dict.fromkeys(held, snapshot)
         periods = ["" if (last := known.get(name)) is None else last.period for name in rows["portfolio_id"]]
         yield rows.assign(period=snapshot.period, status_on=snapshot.status_date, known=periods)[
             ["period", "status_on", *RETURN_COLUMNS, "known"]
         ]
-        strangers = _strangers(told) - set(known)
+        strangers -= set(known)
         known = {name: known.get(name) for name in rows["portfolio_id"] if name not in strangers}
+
+
+def _together(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    every = list(parts)
+    return pd.concat([part for part in every if len(part)] or every[:1], ignore_index=True)
 
 
 def _strangers(returns: pd.DataFrame) -> set[str]:
@@ -262,20 +296,21 @@ def _strangers(returns: pd.DataFrame) -> set[str]:
     return set(told.loc[told["state"].eq("refused") & told["file"].isin(used), "portfolio_id"])
 
 
-def _over(portfolio: str, *, last: Snapshot | None, now: Snapshot) -> bool:
-    """Say whether a silent portfolio is no more: lineage ends it, or each project that it held has come to another.
+def _over(absent: Mapping[str, Snapshot | None], *, now: Snapshot) -> set[str]:
+    """Return the silent portfolios that are no more: lineage ends them, or each project that they held has moved.
 
-    An id that another portfolio used already then is not the same project.
+    ``absent`` names the last snapshot with projects of each. An id that another portfolio used already then is not the
+    same project.
     """
+    if not absent:
+        return set()
     lineage = now.table("lineage")
-    if lineage.loc[lineage["project_id"].isna(), "from_id"].eq(portfolio).any():
-        return True
-    if last is None:
-        return False
-    before, here = (one.table("projects")[["portfolio_id", "project_id"]] for one in (last, now))
-    came = set(here.itertuples(index=False, name=None)) - set(before.itertuples(index=False, name=None))
-    held = set(before.loc[before["portfolio_id"].eq(portfolio), "project_id"])
-    return held <= {project for _, project in came}
+    over = {*lineage.loc[lineage["project_id"].isna(), "from_id"]} & {*absent}
+    for last in {one.id: one for one in absent.values() if one is not None}.values():
+        came = {project for _, project in now.places - last.places}
+        stays = {name for name, project in last.places if project not in came}
+        over |= {name for name, one in absent.items() if one is not None and one.id == last.id} - stays
+    return over
 
 
 def open_snapshot(archive: Archive, *, period: str, snapshot: str = "") -> Snapshot:
@@ -318,17 +353,6 @@ def take(checked: Checked, *, archive: Archive, organisation: str, reason: str =
     folder = inside(archive.root, parts=("snapshots", checked.period))
     write_atomically(folder / f"{name}.json", content=content, read_only=True)
     return Snapshot(archive, name, body)
-
-
-def canonical_json(value: object) -> bytes:
-    """Write JSON one way only: sorted keys, no blanks, UTF-8, no NaN."""
-    return json.dumps(
-        value,
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-    ).encode()
 
 
 def _body(checked: Checked, *, archive: Archive, organisation: str) -> dict[str, Any]:
@@ -382,143 +406,6 @@ def _put_table(store: Store, *, rows: pd.DataFrame, table: Table) -> dict[str, A
         "rows": arrow.num_rows,
         "size": len(content),
     }
-
-
-def to_arrow(rows: pd.DataFrame, *, table: Table) -> pa.Table:
-    """Return a typed table as Arrow with the disk types of the contract; strings are plain, never dictionaries."""
-    arrays = [_array(rows[column.name], column=column) for column in table.columns]
-    return pa.table(arrays, names=list(table.names))
-
-
-def _array(values: pd.Series, *, column: Column) -> pa.Array:
-    kind = ARROW_TYPES.get(column.kind, pa.string())
-    if column.kind == "money":  # exact decimals or floats; what is missing may be None or not a number
-        return pa.array(
-            [None if missing else value for value, missing in zip(values, values.isna(), strict=True)], kind
-        )
-    if column.kind == "date":
-        return pa.array(values.astype("datetime64[us]"), from_pandas=True).cast(kind)
-    if column.kind in ("number", "share"):
-        return pa.array(values.to_numpy(dtype="float64", na_value=float("nan")), kind, from_pandas=True)
-    flat = pa.array(values, kind, from_pandas=True)
-    return flat.combine_chunks() if isinstance(flat, pa.ChunkedArray) else flat
-
-
-def parquet_bytes(arrow: pa.Table) -> bytes:
-    """Write Parquet with page checksums; a row group ends where a portfolio ends, once it is large enough."""
-    sink = io.BytesIO()
-    with pq.ParquetWriter(
-        sink,
-        arrow.schema,
-        compression="zstd",
-        use_dictionary=False,
-        write_page_checksum=True,
-        write_statistics=True,
-    ) as writer:
-        for start, stop in _groups(arrow["portfolio_id"].to_pylist()):
-            writer.write_table(arrow.slice(start, stop - start))
-    return sink.getvalue()
-
-
-def _groups(portfolio_ids: list[str]) -> Iterator[tuple[int, int]]:
-    start = 0
-    for place in range(1, len(portfolio_ids) + 1):
-        ended = place == len(portfolio_ids) or portfolio_ids[place] != portfolio_ids[place - 1]
-        if (ended and place - start >= ROWS_PER_GROUP // 4) or place - start >= ROWS_PER_GROUP:
-            yield start, place
-            start = place
-    if start < len(portfolio_ids):
-        yield start, len(portfolio_ids)
-
-
-def logical_digest(arrow: pa.Table) -> str:
-    """Return the sha256 of the values: the same for every Parquet writer and version."""
-    digest = hashlib.sha256(canonical_json([[field.name, str(field.type)] for field in arrow.schema]))
-    for name in arrow.column_names:
-        values = arrow[name]
-        if pa.types.is_decimal(values.type) or pa.types.is_date(values.type):
-            values = values.cast(pa.string())
-        digest.update(canonical_json(values.to_pylist()))
-    return digest.hexdigest()
-
-
-def read_rows(store: Store, *, entry: Mapping[str, Any], name: str, portfolio: str | None) -> Rows:
-    """Read a table as it is stored; with a portfolio, only the row groups that can hold it."""
-    source: Any = store.path(entry["sha256"]) if store.local else io.BytesIO(store.get(entry["sha256"]))
-    try:
-        file = pq.ParquetFile(source, page_checksum_verification=True)
-        return _read_groups(file, portfolio=portfolio)
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(
-            f"table {name} ({entry['sha256'][:12]}) cannot be read: {error}",
-            fix="restore it from a copy",
-        ) from error
-
-
-def _read_groups(file: pq.ParquetFile, *, portfolio: str | None) -> pa.Table:
-    if portfolio is None:
-        return file.read()
-    metadata = file.metadata
-    wanted = []
-    for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(0).statistics
-        if statistics is None or not statistics.has_min_max or statistics.min <= portfolio <= statistics.max:
-            wanted.append(group)
-    arrow = file.read_row_groups(wanted)
-    return arrow.filter(pc.equal(arrow["portfolio_id"], portfolio))
-
-
-def over_time(parts: Iterable[tuple[str, Rows]], *, name: str) -> pd.DataFrame:
-    """Return stored rows of several periods as one table, with the period in front.
-
-    A table with a column ``period`` of its own (finance) keeps it and has ``return_month`` in front instead. All
-    periods are turned into memory types together: one by one, that would cost more than all else that a report does.
-    """
-    table = TABLES[name]
-    stamp = "return_month" if "period" in table.names else "period"
-    filled = [(period, part) for period, part in parts if part.num_rows]
-    stored = pa.concat_tables([part for _, part in filled], promote_options="default") if filled else None
-    rows = from_arrow(stored, table=table)
-    stamps = np.repeat(np.array([period for period, _ in filled], dtype=object), [part.num_rows for _, part in filled])
-    rows.insert(0, stamp, pd.Series(stamps, dtype="str"))
-    return rows
-
-
-def from_arrow(arrow: Rows | None, *, table: Table) -> pd.DataFrame:
-    """Return stored rows as a pandas table with the contract's dtypes (money as float64); None has no rows.
-
-    A column that the contract took up after the rows were stored is null.
-    """
-    if arrow is None:
-        return empty_table(table.name)
-    for name in table.names:
-        if name not in arrow.column_names:
-            arrow = arrow.append_column(name, pa.nulls(arrow.num_rows, pa.null()))
-    columns = {column.name: _series(arrow[column.name], column=column) for column in table.columns}
-    return pd.DataFrame(columns, columns=list(table.names))
-
-
-def _series(values: pa.ChunkedArray, *, column: Column) -> pd.Series:
-    if column.kind == "money":
-        values = values.cast(pa.float64())
-    if column.kind == "date":
-        values = values.cast(pa.timestamp("us"))
-    series: pd.Series = values.to_pandas(types_mapper=MASKED.get)
-    return series if series.dtype == column.dtype else pd.Series(series, dtype=column.dtype)
-
-
-def empty_table(name: str) -> pd.DataFrame:
-    """Return a contract table without rows, with its dtypes."""
-    return _empty_table(name).copy()
-
-
-@cache
-def _empty_table(name: str) -> pd.DataFrame:
-    table = TABLES[name]
-    return pd.DataFrame(
-        {column.name: pd.Series(dtype=column.dtype) for column in table.columns},
-        columns=list(table.names),
-    )
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

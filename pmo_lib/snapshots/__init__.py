@@ -1,0 +1,22 @@
+"""Snapshots: what was returned for a period, kept for good, and opened again with all that went before it.
+
+Inside: ``rows`` (as they are stored) < ``kept`` (the snapshot and its archive).
+"""
+
+from pmo_lib.snapshots.kept import Archive, Read, Snapshot, open_snapshot, take
+from pmo_lib.snapshots.rows import (
+    ARROW_TYPES,
+    Rows,
+    canonical_json,
+    empty_table,
+    from_arrow,
+    logical_digest,
+    over_time,
+    parquet_bytes,
+    to_arrow,
+)
+
+__all__ = [
+    "ARROW_TYPES", "Archive", "Read", "Rows", "Snapshot", "canonical_json", "empty_table", "from_arrow",
+    "logical_digest", "open_snapshot", "over_time", "parquet_bytes", "take", "to_arrow",
+]  # fmt: skip
