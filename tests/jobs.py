@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-WARM = ("pmo_lib.engine:warm", "pmo_lib.render:warm")
+WARM = ("pmo_lib.engine:warm", "pmo_lib.render.gate", "pmo_lib.render.page:warm")
 """What the one fork server of a test process loads: all tests ask for the same."""
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 
@@ -39,7 +39,7 @@ class Wanted:
 def run_notebook(wanted: Wanted) -> Ran:
     """Execute and render a fixture notebook."""
     from pmo_lib.engine import execute
-    from pmo_lib.render import render
+    from pmo_lib.render.page import render
 
     os.environ.pop("PYTEST_CURRENT_TEST", None)  # where a stock kernel sees this, it leaves descriptors alone
     started = time.monotonic()

@@ -11,7 +11,8 @@ import pytest
 from browser import Browsing, Visit
 from test_render import PAYLOADS, displayed, made
 
-from pmo_lib.render import render, write_assets
+from pmo_lib.render.charts import write_assets
+from pmo_lib.render.page import render
 from pmo_lib.tables.html import Show, html_table
 from pmo_lib.workers import Workers
 

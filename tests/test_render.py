@@ -20,10 +20,11 @@ from hypothesis import given, settings, strategies as st
 from plotly.offline import get_plotlyjs
 
 from pmo_lib.errors import GateRefused
-from pmo_lib.render import asset_name, gate, refusals, render, without_paths, write_assets
-from pmo_lib.render.charts import PLOTLY, figure_html, page_script, title_of
-from pmo_lib.render.gate import machine_roots
+from pmo_lib.render.charts import PLOTLY, asset_name, figure_html, page_script, title_of, write_assets
+from pmo_lib.render.gate import gate, machine_roots, refusals
 from pmo_lib.render.headings import Headings
+from pmo_lib.render.page import render
+from pmo_lib.render.paths import without_paths
 from pmo_lib.workers import Workers
 
 Notebook = nbformat.NotebookNode

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pmo_lib.errors import GateRefused
 from pmo_lib.parameters.documents import has_secret_shape
 from pmo_lib.render.charts import PLOTLY, asset_name, library, page_script
 from pmo_lib.render.page import IDENTITY, SCRAP, contents, identity, policy
+from pmo_lib.render.paths import machine_roots
 from pmo_lib.report import ECHO, EXHIBIT, PUBLISHED
 
 if TYPE_CHECKING:
@@ -382,16 +380,3 @@ def _may_hold(text: str, *, signs: Iterable[str]) -> bool:
     """Tell whether a text holds one of some signs, whatever the case of its letters."""
     folded = text.casefold()
     return any(sign in folded for sign in signs)
-
-
-def without_paths(text: str) -> str:
-    """Return a text in which folders of this machine are cut from the paths that it holds: the gate refuses them."""
-    for root in machine_roots():
-        text = re.sub(rf"(?<![\w.]){re.escape(root)}/(?=[\w.-])", "…/", text)
-    return text
-
-
-def machine_roots() -> list[str]:
-    """Return folders of this machine whose names must not be published, longest first."""
-    folders = {Path.cwd(), Path.home(), Path(tempfile.gettempdir()), Path(sys.prefix), Path(__file__).parents[2]}
-    return sorted((str(folder) for folder in folders if len(folder.parts) > 1), key=lambda name: (-len(name), name))

@@ -45,7 +45,7 @@ def render(notebook: NotebookNode, *, assets: str = "../assets", standalone: boo
     notebook
         With its outputs; ``metadata.title`` and ``metadata.language`` are used. It is not changed.
     assets
-        Where the shared plotly.js is, seen from the page (:func:`pmo_lib.render.write_assets` writes it).
+        Where the shared plotly.js is, seen from the page (:func:`pmo_lib.render.charts.write_assets` writes it).
     standalone
         Whether to put plotly.js into the page itself (5 MB) instead.
     """

@@ -73,4 +73,11 @@ def warm_modules() -> tuple[str, ...]:
         for room in ("figures", "metrics", "sentences", "tables")
         for module in pkgutil.iter_modules([str(package.joinpath(room))])
     ]
-    return ("pmo_lib.engine:warm", "pmo_lib.render:warm", "pmo_lib.runner.make:warm", *_LATE, *rooms)
+    return (
+        "pmo_lib.engine:warm",
+        "pmo_lib.render.gate",
+        "pmo_lib.render.page:warm",
+        "pmo_lib.runner.make:warm",
+        *_LATE,
+        *rooms,
+    )

@@ -14,7 +14,8 @@ from pmo_lib.errors import PmoError, ReportError
 from pmo_lib.extracts import extract
 from pmo_lib.parameters.load import find_root, load_reports, load_sections
 from pmo_lib.parameters.traced import picked
-from pmo_lib.render import gate, render
+from pmo_lib.render.gate import gate
+from pmo_lib.render.page import render
 from pmo_lib.report import PUBLISHED
 from pmo_lib.results import from_notebook
 from pmo_lib.sections import composed

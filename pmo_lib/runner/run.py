@@ -17,7 +17,8 @@ from pmo_lib.batch.journal import Journal
 from pmo_lib.batch.lock import locked
 from pmo_lib.batch.staging import publish, staged
 from pmo_lib.errors import Interrupted, ParameterError, PmoError, ReportError, StoreError
-from pmo_lib.render import without_paths, write_assets
+from pmo_lib.render.charts import write_assets
+from pmo_lib.render.paths import without_paths
 from pmo_lib.runner.job import Job, warm_modules
 from pmo_lib.runner.kept import drop_failed, keep_failed
 from pmo_lib.runner.plan import Plan, Request, inputs_of, plan

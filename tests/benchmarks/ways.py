@@ -124,7 +124,7 @@ def bare(job: Job) -> None:
     """
     from papermill.translators import PythonTranslator
 
-    from pmo_lib.render import render
+    from pmo_lib.render.page import render
 
     os.environ |= {"PMO_ROOT": str(job.root), "PMO_OUTPUTS": str(job.outputs)}
     document = json.loads((job.root / "notebooks" / f"{job.report}.ipynb").read_text(encoding="utf-8"))
