@@ -11,15 +11,21 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
+from pmo_lib.parameters.load import load_organisation
+from pmo_lib.parameters.models import Organisation
 from pmo_lib.results import read
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
     from browser import Browsing
 
 pytestmark = pytest.mark.slow
@@ -29,15 +35,15 @@ FILES = {
     "2022-03": ("gmpp_2021_22.csv", "utf-8-sig"), "2023-03": ("gmpp_2022_23.csv", "utf-8-sig"),
     "2024-03": ("gmpp_2023_24.csv", "utf-8-sig"), "2025-03": ("gmpp_2024_25.csv", "utf-8-sig"),
 }  # fmt: skip
+ROOT = Path(__file__).parents[1]
 REPORTS = ("health_check", "financial_outlook", "risk_register")
 
 
-def pmo(outputs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def pmo(outputs: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the command as a scheduler would."""
-    return subprocess.run(
-        [sys.executable, "-m", "pmo_lib.cli", *arguments],
-        env={**os.environ, "PMO_OUTPUTS": str(outputs)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    environment = {**os.environ, "PMO_OUTPUTS": str(outputs), "PMO_ROOT": str(root)}
+    command = [sys.executable, "-m", "pmo_lib.cli", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +102,7 @@ class TestRealPortfolios:
     def test_every_department_gets_its_reports(self, outputs: Path, real_data: Path, period: str) -> None:
         """Each department of the file has its three pages and results, and no report failed."""
         departments = {row["department"].upper().replace(" & ", "-") for row in rows_of(real_data, period=period)}
-        summary = json.loads((outputs / f"{period}.json").read_text())
+        summary = json.loads((outputs / f"{period}.json").read_text())["reports"]
         assert {one["status"] for one in summary} == {"published"}
         assert {one["portfolio"] for one in summary if one["as_of"] == period} - {""} == departments
         for department in departments:
@@ -153,7 +159,7 @@ class TestRealPortfolios:
         """Running some portfolios again with one worker writes every page and result byte for byte as before."""
         folder = outputs / "uk_gmpp" / "2022-03"
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-        again = [word for name in ("DFT", "MOD", "HO") for word in ("--portfolio", name)]
+        again = ["--again"] + [word for name in ("DFT", "MOD", "HO") for word in ("--portfolio", name)]
         assert pmo(outputs, "run", "--org", "uk_gmpp", "--period", "2022-03", "--jobs", "1", *again).returncode == 0
         assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -190,9 +196,11 @@ def test_summary_is_one_row_a_report(demo: Path) -> None:
     summary = demo / "summary.json"
     done = pmo(demo, "run", "--org", "demo", "--period", "2026-09", "--portfolio", "estates", "--summary", str(summary))
     assert done.returncode == 0, done.stderr[-4000:]
-    rows = pd.read_json(summary)
+    told = json.loads(summary.read_text())
+    rows = pd.DataFrame(told["reports"])
     assert {"portfolio", "report", "status", "stage", "cause", "seconds"} <= set(rows.columns)
-    assert rows["report"].tolist() == ["financial_outlook", "health_check", "risk_register", "portfolio_rollup"]
+    assert rows["report"].tolist() == [*REPORTS, "portfolio_rollup"]
+    assert told["published"] + told["unchanged"] == len(rows)
 
 
 def test_stock_kernel_gives_the_same_pages(demo: Path) -> None:
@@ -200,9 +208,57 @@ def test_stock_kernel_gives_the_same_pages(demo: Path) -> None:
     chosen = [demo / "demo" / "2026-09" / "estates", *(demo / "demo" / "2026-09").glob("portfolio_rollup.*")]
     before = {path: path.read_bytes() for path in files_in(chosen)}
     assert {path.stem for path in before} >= {*REPORTS, "portfolio_rollup"}
-    done = pmo(demo, "run", "--org", "demo", "--period", "2026-09", "--portfolio", "estates", "--engine", "kernel")
+    same = ("--portfolio", "estates", "--again", "--engine", "kernel")
+    done = pmo(demo, "run", "--org", "demo", "--period", "2026-09", *same)
     assert done.returncode == 0, done.stderr[-4000:]
     assert {path: path.read_bytes() for path in files_in(chosen)} == before
+
+
+@pytest.mark.parametrize("report", [*REPORTS, "portfolio_rollup"])
+def test_settings_that_a_report_did_not_read_change_nothing_in_it(demo: Path, tmp_path: Path, report: str) -> None:
+    """With every setting changed that its record does not name, a report is the same, to the byte."""
+    place = Path("2026-09", *([] if report == "portfolio_rollup" else ["estates"]), f"{report}.json")
+    record = json.loads((demo / "demo" / "made_of" / place).read_text())
+    for name in ("parameters", "notebooks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    own = load_organisation(ROOT, org="demo").model_dump(mode="json")
+    changed = others_than(own, names=record["settings"])
+    assert len(changed) > 30
+    (tmp_path / "parameters" / "demo" / "organisation.yml").write_text(json.dumps(own))
+    outputs = shutil.copytree(demo, tmp_path / "outputs")
+    one = () if report == "portfolio_rollup" else ("--portfolio", "estates")
+    done = pmo(outputs, "run", "--period", "2026-09", "--again", "--report", report, *one, root=tmp_path)
+    assert done.returncode == 0, done.stderr[-4000:]
+    for suffix in (".html", ".json"):
+        path = place.with_suffix(suffix)
+        assert (outputs / "demo" / path).read_bytes() == (demo / "demo" / path).read_bytes(), changed
+
+
+def others_than(settings: dict[str, Any], *, names: Collection[str]) -> list[str]:
+    """Change in place every number among settings that is not under one of the names; return what was changed."""
+    changed = []
+    for name, value in leaves(settings):
+        known = any(name == one or name.startswith(f"{one}.") for one in names)
+        if known or isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        *above, last = name.split(".")
+        group = reduce(lambda level, part: level[part], above, settings)
+        group[last] = value + 1 if isinstance(value, int) else value * 1.01
+        try:
+            Organisation.model_validate(settings)
+            changed.append(name)
+        except ValidationError:
+            group[last] = value
+    return changed
+
+
+def leaves(settings: dict[str, Any], *, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted name and value of each setting that is no group."""
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from leaves(value, above=f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def files_in(places: list[Path]) -> list[Path]:
