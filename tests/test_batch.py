@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pmo_lib.batch.folder import begin, latest
+from pmo_lib.batch.folder import Batch, drafted, latest
 from pmo_lib.batch.journal import Journal
 from pmo_lib.batch.lock import locked
 from pmo_lib.batch.staging import PART, publish, stage, staged
@@ -68,6 +69,21 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_is_counted(tmp_path: Pat
     journal = Journal(tmp_path / "no folder" / "log.jsonl")
     journal.tell("batch began")
     assert (journal.written, journal.lost) == (1, 1)
+
+
+def begin(batches: Path, *, plan: dict[str, Any], inputs: dict[str, Path]) -> Batch:
+    """Begin a batch."""
+    with drafted(batches, inputs=inputs) as draft:
+        return draft.begin(plan)
+
+
+def test_a_draft_without_a_plan_leaves_nothing(tmp_path: Path) -> None:
+    """What is wrong with the inputs is found before there is a batch."""
+    source = tmp_path / "a.yml"
+    source.write_text("a")
+    with drafted(tmp_path / "batches", inputs={"a.yml": source}) as draft:
+        assert (draft.inputs / "a.yml").read_text() == "a"
+    assert list((tmp_path / "batches").iterdir()) == []
 
 
 def test_a_batch_begins_with_its_plan_and_frozen_inputs(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from pmo_lib.errors import ParameterError
 from pmo_lib.store import digest_of, sync_folder, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SCHEMA = "pmo-plan/1"
@@ -87,33 +88,53 @@ class Batch:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def begin(batches: Path, *, plan: Mapping[str, Any], inputs: Mapping[str, Path]) -> Batch:
-    """Write a plan and freeze its inputs; the batch is there when both are, by one rename.
+@contextmanager
+def drafted(batches: Path, *, inputs: Mapping[str, Path]) -> Iterator[Draft]:
+    """Freeze the inputs of the next batch; without :meth:`Draft.begin` it is gone at the end of the block.
 
     Parameters
     ----------
     batches
         Folder of the batches of one organisation and period, whose lock is held.
-    plan
-        JSON values.
     inputs
         The files to freeze, by their place below the root of the inputs.
     """
     for leftover in batches.glob(f"*{PART}"):
         shutil.rmtree(leftover, ignore_errors=True)
     earlier = _all(batches)
-    for batch in earlier[-1:]:
-        batch.clear()
-    number = f"{int(earlier[-1].number) + 1 if earlier else 1:04d}"
-    part = batches / f"{number}{PART}"
-    digests = {name: _freeze(source, target=part / "inputs" / name) for name, source in sorted(inputs.items())}
-    (part / "staged").mkdir(parents=True)
-    document = {"schema": SCHEMA, **plan, "inputs": digests}
-    content = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-    write_atomically(part / "plan.json", content=content.encode())
-    part.replace(batches / number)
-    sync_folder(batches)
-    return Batch(batches / number)
+    part = batches / f"{int(earlier[-1].number) + 1 if earlier else 1:04d}{PART}"
+    try:
+        digests = {name: _freeze(source, target=part / "inputs" / name) for name, source in sorted(inputs.items())}
+        yield Draft(part, digests, earlier[-1] if earlier else None)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A batch that has its inputs and no plan yet."""
+
+    part: Path
+    digests: Mapping[str, str]
+    before: Batch | None
+
+    @property
+    def inputs(self) -> Path:
+        """Root of the frozen inputs, for as long as it is a draft."""
+        return self.part / "inputs"
+
+    def begin(self, plan: Mapping[str, Any]) -> Batch:
+        """Write the plan (JSON values); the batch is there, by one rename, and what the last one left is removed."""
+        (self.part / "staged").mkdir(parents=True)
+        document = {"schema": SCHEMA, **plan, "inputs": self.digests}
+        content = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        write_atomically(self.part / "plan.json", content=content.encode())
+        folder = self.part.with_name(self.part.name.removesuffix(PART))
+        self.part.replace(folder)
+        sync_folder(folder.parent)
+        if self.before is not None:
+            self.before.clear()
+        return Batch(folder)
 
 
 def latest(batches: Path) -> Batch | None:

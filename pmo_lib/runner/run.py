@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pmo_lib.batch.folder import Batch, begin, latest
+from pmo_lib.batch.folder import Batch, drafted, latest
 from pmo_lib.batch.journal import Journal
 from pmo_lib.batch.lock import locked
 from pmo_lib.batch.staging import publish, staged
@@ -58,13 +58,13 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
     """
     with _alone(request, outputs=outputs) as batches:
         snapshot = _snapshot(request, outputs=outputs)
-        asked = plan(request, root=root, snapshot=snapshot)
-        if request.only_failed:
-            asked = _only_failed(asked, folder=outputs / request.organisation)
         inputs = inputs_of(root, organisation=request.organisation)
-        batch = begin(batches, plan=_written(request, planned=asked), inputs=inputs)
-        frozen = plan(request, root=batch.inputs, snapshot=snapshot)  # nothing that changes from now on is seen
-        return _Run(request, replace(frozen, phases=asked.phases), batch, outputs, tell).carry_out()
+        with drafted(batches, inputs=inputs) as draft:  # nothing that changes in them from now on is seen
+            planned = plan(request, root=draft.inputs, snapshot=snapshot)
+            if request.only_failed:
+                planned = _only_failed(planned, folder=outputs / request.organisation)
+            batch = draft.begin(_written(request, planned=planned))
+        return _Run(request, replace(planned, root=batch.inputs), batch, outputs, tell).carry_out()
 
 
 def resume(request: Request, *, outputs: Path, tell: Callable[[Done, int], None]) -> list[Done]:
@@ -163,10 +163,6 @@ class _Run:
             self.journal.tell(
                 "batch cut off", cause=without_paths(" ".join(str(error).split()) or type(error).__name__)
             )
-            if isinstance(error, OSError):
-                raise StoreError(
-                    f"the batch cannot be written: {error}", fix="mend that, then finish it with --resume"
-                ) from error
             raise
         return self.done
 
@@ -283,8 +279,12 @@ def _alone(request: Request, *, outputs: Path) -> Iterator[Path]:
     what = f"{request.organisation} {request.period}"
     if not (folder / "snapshots").is_dir():  # nothing to run, and no folder is made for a mistyped name
         _snapshot(request, outputs=outputs)
-    with locked(batches / "lock", what=what), _interruptible():
-        yield batches
+    try:
+        with locked(batches / "lock", what=what), _interruptible():
+            yield batches
+    except OSError as error:
+        fix = "mend that and run it again, or finish it with --resume: what is published is whole"
+        raise StoreError(f"{what}: the batch cannot be written: {without_paths(str(error))}", fix=fix) from error
 
 
 @contextlib.contextmanager
@@ -300,7 +300,8 @@ def _interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only that one hears of signals
         yield
         return
-    before = {each: signal.signal(each, interrupted) for each in ENDING}
+    heard = [each for each in ENDING if signal.getsignal(each) is not signal.SIG_IGN]  # nohup stays nohup
+    before = {each: signal.signal(each, interrupted) for each in heard}
     try:
         yield
     finally:
