@@ -310,6 +310,7 @@ def test_only_what_failed_is_run(tmp_path: Path) -> None:
     """``only_failed`` runs what failed, and the roll-up if that changes it; without failures nothing of portfolios."""
     root = build(tmp_path, sabotage='assert portfolio != "ICT"')
     assert run_all(root)["ICT", "ratings"].status == "failed"
+    assert why(root)["ICT", "ratings"] == ["it failed when it was last run"]
     notebook = root / "notebooks" / "ratings.ipynb"
     notebook.write_text(notebook.read_text().replace('assert portfolio != \\"ICT\\"', "pass"))
     ended = run_all(root, only_failed=True)

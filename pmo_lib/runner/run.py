@@ -87,7 +87,10 @@ def resume(request: Request, *, outputs: Path, tell: Callable[[Done, int], None]
                 problems=[],
             )
         if (summary := batch.summary) is not None:
-            return [Done(**row) for row in summary["reports"]]
+            done = [Done(**row) for row in summary["reports"]]
+            for one in done:
+                tell(one, len(done))
+            return done
         written = batch.plan
         batch.check()
         request = replace(
@@ -224,8 +227,8 @@ class _Run:
             job.portfolio,
             job.report,
             PUBLISHED if error is None else FAILED,
-            seconds=outcome.seconds,
-            peak_mib=outcome.peak_mib,
+            seconds=round(outcome.seconds, 3),
+            peak_mib=round(outcome.peak_mib, 1),
             attempts=outcome.attempts,
         )
         if error is None:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.parameters.traced import picked
-from pmo_lib.results import digests
+from pmo_lib.results import digests, read_failures
 from pmo_lib.runner.state import altered, read_record
 from pmo_lib.snapshots import open_snapshot
 
@@ -58,7 +58,8 @@ class Unchanged:
         """Return why a report would be run; nothing if it is published and would be the same."""
         record = self.record(portfolio, report=report)
         if record is None:
-            return ["it has not been published yet"]
+            failed = (portfolio, report) in self._failed
+            return ["it failed when it was last run" if failed else "it has not been published yet"]
         parts = filter(None, (self.planned.snapshot.period, portfolio, report))
         return [
             *altered(self.folder.joinpath(*parts), record=record),
@@ -67,6 +68,11 @@ class Unchanged:
             *self._data(record),
             *self._others(record),
         ]
+
+    @cached_property
+    def _failed(self) -> set[tuple[str, str]]:
+        rows = read_failures(self.folder / self.planned.snapshot.period)
+        return {(row["portfolio_id"], row["report"]) for row in rows}
 
     def _basis(self, record: Mapping[str, Any], *, portfolio: str, report: str) -> Iterator[str]:
         before, now = record["basis"], self.planned.basis(portfolio, report=report)
