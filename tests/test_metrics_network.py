@@ -17,7 +17,7 @@ from scipy import stats
 
 from pmo_lib.metrics.calendar import calendar_of
 from pmo_lib.metrics.crashing import crashing
-from pmo_lib.metrics.critical_path import CRITICAL, DONE, Rules, Schedule, schedule
+from pmo_lib.metrics.critical_path import CRITICAL, DONE, Rules, Schedule, last_finish, schedule
 from pmo_lib.metrics.network import Network, constraints_of, network, open_ends
 from pmo_lib.metrics.pert import pert, three_points
 from pmo_lib.metrics.working_time import WorkingTime, calendars, days_of, moment_of
@@ -259,6 +259,15 @@ def test_dates_are_the_plain_pass_on_the_calendar(drawn: tuple[pd.DataFrame, pd.
 
 
 @settings(max_examples=8)
+@given(networks())
+def test_the_last_day_alone_is_that_of_the_whole_schedule(drawn: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """The last finish that is computed by itself is the one that the whole schedule ends on."""
+    rows, links = drawn
+    rules = Rules(WEEK)
+    for net in (network(rows, links=links), network(rows.assign(remaining_days=0.0), links=links)):
+        assert last_finish(net, rules=rules) == schedule(net, rules=rules).finishes["finish_on"].max()
+
+
 @given(networks(tasks=3), st.data())
 def test_crashing_is_the_cheapest_of_all_ways(drawn: tuple[pd.DataFrame, pd.DataFrame], data: st.DataObject) -> None:
     """The linear programme costs as little as the cheapest of all shortenings by whole days, tried one by one."""

@@ -133,13 +133,7 @@ def schedule(net: Network, *, rules: Rules | None = None) -> Schedule:
         ``remaining_days`` (else duration × (1 − progress)), progress, actual and planned dates, constraint, calendar.
     """
     rules = rules or Rules()
-    tasks, faults = _figures(net, rules=rules)
-    into, out = net.neighbours()
-    if rules.progress == "override":
-        into = [links if tasks.begun[place] is None else [] for place, links in enumerate(into)]
-        out = [[link for link in links if tasks.begun[link.after] is None] for links in out]
-    for place in net.order:
-        _forward(place, tasks=tasks, into=into[place])
+    tasks, faults, out = _forwards(net, rules=rules)
     projects = net.tasks["project_id"].tolist()
     ends: dict[str, float] = {}
     for place in net.order:
@@ -153,6 +147,24 @@ def schedule(net: Network, *, rules: Rules | None = None) -> Schedule:
     paths = _paths(net, tasks=tasks, free=slack, longest=longest, rules=rules)
     whole = pd.concat([net.faults, faults], ignore_index=True)
     return Schedule(paths, _finishes(paths), whole, tuple(map(tuple, tasks.drivers)))
+
+
+def last_finish(net: Network, *, rules: Rules) -> pd.Timestamp:
+    """Return the last day of a network without loops, as :attr:`Schedule.finishes` has it, and nothing else of it."""
+    last: pd.Timestamp = _early_finishes(_forwards(net, rules=rules)[0]).max()
+    return last
+
+
+def _forwards(net: Network, *, rules: Rules) -> tuple[Tasks, pd.DataFrame, list[list[Link]]]:
+    """Return the tasks after the forward pass, what was not understood, and the links out of each task that count."""
+    tasks, faults = _figures(net, rules=rules)
+    into, out = net.neighbours()
+    if rules.progress == "override":
+        into = [links if tasks.begun[place] is None else [] for place, links in enumerate(into)]
+        out = [[link for link in links if tasks.begun[link.after] is None] for links in out]
+    for place in net.order:
+        _forward(place, tasks=tasks, into=into[place])
+    return tasks, faults, out
 
 
 def _figures(net: Network, *, rules: Rules) -> tuple[Tasks, pd.DataFrame]:
@@ -385,14 +397,8 @@ def _dates(rows: pd.DataFrame, *, tasks: Tasks, rules: Rules) -> pd.DataFrame:
     """Return the days of the moments; a task without work starts in the evening if it finishes then."""
     if isinstance(rules.time, PlainTime):
         return pd.DataFrame(index=rows.index, columns=list(PATH_COLUMNS[8:12])).astype("datetime64[us]")
-    instant = [finish - start <= ROUNDING for start, finish in zip(tasks.start, tasks.finish, strict=True)]
-    waited = [bool(drivers) for drivers in tasks.drivers]
-    evening = pd.Series(
-        [not is_instant or waits for is_instant, waits in zip(instant, waited, strict=True)], dtype=bool
-    )
-    at_once = pd.Series(instant, dtype=bool)
-    early, late = days_of(tasks.finish, end=True), days_of(tasks.late_finish, end=True)
-    early = early.where(evening, days_of(tasks.finish, end=False))
+    at_once = pd.Series(_instant(tasks), dtype=bool)
+    early, late = _early_finishes(tasks), days_of(tasks.late_finish, end=True)
     return pd.DataFrame(
         {
             "start_early_on": days_of(tasks.start, end=False).mask(at_once, early),
@@ -401,6 +407,18 @@ def _dates(rows: pd.DataFrame, *, tasks: Tasks, rules: Rules) -> pd.DataFrame:
             "finish_late_on": late,
         }
     )
+
+
+def _instant(tasks: Tasks) -> list[bool]:
+    return [finish - start <= ROUNDING for start, finish in zip(tasks.start, tasks.finish, strict=True)]
+
+
+def _early_finishes(tasks: Tasks) -> pd.Series:
+    """Return the days on which tasks finish; one without work that waits for nothing finishes in the morning."""
+    waited = [bool(drivers) for drivers in tasks.drivers]
+    evening = [not at_once or waits for at_once, waits in zip(_instant(tasks), waited, strict=True)]
+    early = days_of(tasks.finish, end=True)
+    return early.where(pd.Series(evening, dtype=bool), days_of(tasks.finish, end=False))
 
 
 def _standing(table: pd.DataFrame, *, rules: Rules) -> pd.Series:

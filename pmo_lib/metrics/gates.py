@@ -51,8 +51,8 @@ def required(artefacts: pd.DataFrame, *, projects: pd.DataFrame) -> pd.DataFrame
     """
     stages = projects[["period", "project_id", "stage"]].drop_duplicates(["period", "project_id"])
     later = _later_stages(stages)
-    been = stages.dropna().sort_values("period", kind="stable").groupby("project_id")["stage"].agg(set)
-    now = stages.set_index(["period", "project_id"])["stage"]
+    been = stages.dropna().groupby("project_id")["stage"].agg(set).to_dict()
+    now = stages.set_index(["period", "project_id"])["stage"].to_dict()
     keys = zip(artefacts["period"], artefacts["project_id"], artefacts["required_by_stage"], strict=True)
     to_come = [
         stage in later.get(now.get((period, project)), ()) and stage not in been.get(project, ())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from pmo_lib.metrics.critical_path import CRITICAL, Rules, days_left, schedule
+from pmo_lib.metrics.critical_path import CRITICAL, Rules, days_left, last_finish, schedule
 from pmo_lib.metrics.network import HARD, constraints_of, network, open_ends
 from pmo_lib.metrics.working_time import ROUNDING, moment_of
 
@@ -327,7 +327,7 @@ def _critical(case: Case) -> Found:
     place, days = int(path.index[0]), case.limits.stress_days
     left = days_left(case.net.tasks).fillna(0.0)
     longer = case.net.tasks.assign(remaining_days=left.where(left.index != place, left + days))
-    moved = schedule(replace(case.net, tasks=longer), rules=case.rules).finishes["finish_on"].max()
+    moved = last_finish(replace(case.net, tasks=longer), rules=case.rules)
     clock = case.rules.calendars.get(str(case.tasks.at[place, "calendar"]), case.rules.time)
     before = case.computed.finishes["finish_on"].max()
     value = clock.worked(moment_of(moved) + 1) - clock.worked(moment_of(before) + 1)
