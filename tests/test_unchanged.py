@@ -13,6 +13,7 @@ from returns import small_return
 from small_house import build, figures_of
 from test_runner import PORTFOLIOS, results, run_all, tree
 
+from pmo_lib.batch.staging import PART
 from pmo_lib.errors import ParameterError
 from pmo_lib.parameters.models import Organisation, RatingRules, Thresholds
 from pmo_lib.parameters.traced import noted, picked, traced
@@ -292,6 +293,13 @@ def test_a_run_that_ended_is_told_again_and_not_run_again(house: Path) -> None:
     """Resume of a batch that ended repeats how it ended: an orchestrator may ask as often as it likes."""
     shutil.rmtree(house / "notebooks")
     assert {key: one.status for key, one in finish(house).items()} == dict.fromkeys(REPORTS, "published")
+
+
+def test_a_run_that_never_began_is_not_taken_for_the_one_before(house: Path) -> None:
+    """A run that was killed before it had a plan is not resumed with the good end of an earlier one."""
+    (house / "outputs" / "demo" / "archive" / "batches" / "2026-09" / f"0002{PART}").mkdir()
+    with pytest.raises(ParameterError, match="no batch to resume"):
+        finish(house)
 
 
 def test_what_cannot_be_resumed_says_why(tmp_path: Path) -> None:

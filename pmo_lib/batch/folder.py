@@ -7,6 +7,7 @@
                       /staged/        reports that are done and not yet published; gone as well
                       /log.jsonl      what happened when
                       /summary.json   how it ended; a batch without one was cut off and can be resumed
+    <batches>/<number>.part~/         a batch that has no plan yet
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ def drafted(batches: Path, *, inputs: Mapping[str, Path]) -> Iterator[Draft]:
         shutil.rmtree(leftover, ignore_errors=True)
     earlier = _all(batches)
     part = batches / f"{int(earlier[-1].number) + 1 if earlier else 1:04d}{PART}"
+    (part / "inputs").mkdir(parents=True)
     try:
         digests = {name: _freeze(source, target=part / "inputs" / name) for name, source in sorted(inputs.items())}
         yield Draft(part, digests, earlier[-1] if earlier else None)
@@ -135,6 +137,11 @@ class Draft:
         if self.before is not None:
             self.before.clear()
         return Batch(folder)
+
+
+def unbegun(batches: Path) -> bool:
+    """Say whether the batch that was asked for last was killed before it had a plan: the one before it is not it."""
+    return any(batches.glob(f"*{PART}"))
 
 
 def latest(batches: Path) -> Batch | None:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pmo_lib.batch.folder import Batch, drafted, latest
+from pmo_lib.batch.folder import Batch, drafted, latest, unbegun
 from pmo_lib.batch.journal import Journal
 from pmo_lib.batch.lock import locked
 from pmo_lib.batch.staging import publish, staged
@@ -57,9 +57,9 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
         Ctrl-C or a signal; what was published stays, and :func:`resume` does the rest.
     """
     with _alone(request, outputs=outputs) as batches:
-        snapshot = _snapshot(request, outputs=outputs)
         inputs = inputs_of(root, organisation=request.organisation)
         with drafted(batches, inputs=inputs) as draft:  # nothing that changes in them from now on is seen
+            snapshot = _snapshot(request, outputs=outputs)
             planned = plan(request, root=draft.inputs, snapshot=snapshot)
             if request.only_failed:
                 planned = _only_failed(planned, folder=outputs / request.organisation)
@@ -76,11 +76,12 @@ def resume(request: Request, *, outputs: Path, tell: Callable[[Done, int], None]
     Raises
     ------
     ParameterError
-        There is no batch, or library, packages or inputs are not those that it began with.
+        There is no batch, the one that was asked for last never began, or library, packages or inputs are not those
+        that it began with.
     """
     with _alone(request, outputs=outputs) as batches:
         batch = latest(batches)
-        if batch is None:
+        if batch is None or (batch.summary is not None and unbegun(batches)):
             raise ParameterError(
                 f"{request.organisation} {request.period}: there is no batch to resume",
                 fix="run the period without --resume",
