@@ -154,7 +154,7 @@ def test_publishing_can_be_done_again_from_wherever_it_was_cut_off(tmp_path: Pat
     stage(FILES, folder=folder)
     page = tmp_path / "out" / "2026-09/HWY/health.html"
     page.parent.mkdir(parents=True)
-    (folder / "2026-09/HWY/health.html").replace(page)  # and then it was cut off
+    (folder / "2026-09~HWY~health.html").replace(page)  # and then it was cut off
     for _ in range(2):
         publish(folder, root=tmp_path / "out")
         found = {p.relative_to(tmp_path / "out").as_posix(): p.read_bytes() for p in (tmp_path / "out").rglob("*.*")}
@@ -172,10 +172,13 @@ def test_what_was_not_staged_to_its_end_is_no_report(tmp_path: Path) -> None:
     assert not list((tmp_path / "staged").rglob("torn"))
 
 
-def test_nothing_is_staged_or_published_outside_its_root(tmp_path: Path) -> None:
-    """A place that leads out of the root is refused."""
+def test_nothing_is_published_outside_its_root(tmp_path: Path) -> None:
+    """A place that leads out of the root is refused before anything is moved."""
+    folder = tmp_path / "staged" / "HWY" / "health"
+    stage({"a.html": b"page", "../../evil": b"x"}, folder=folder)
     with pytest.raises(StoreError, match="leads outside"):
-        stage({"../../evil": b"x"}, folder=tmp_path / "staged" / "HWY" / "health")
+        publish(folder, root=tmp_path / "out" / "root")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_lock_that_is_waited_for_comes(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PART = ".part~"  # no id of a portfolio or a report can end so
+SLASH = "~"  # in the name of a staged file, for the slashes of its place: a folder of its own for each would cost more
 LAST = "made_of"  # what a report was made of is the last to take its place: it vouches for the others
 
 
@@ -25,38 +26,35 @@ def stage(files: Mapping[str, bytes], *, folder: Path) -> None:
     part = folder.with_name(folder.name + PART)
     for leftover in (part, folder):  # of an attempt that died
         shutil.rmtree(leftover, ignore_errors=True)
+    part.mkdir(parents=True)
     for place, content in files.items():
-        _write(inside(part, parts=(place,)), content=content)
+        _write(part / place.replace("/", SLASH), content=content)
+    sync_folder(part)
     part.replace(folder)
     sync_folder(folder.parent)
 
 
 def _write(path: Path, *, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(path.parent)
 
 
 def publish(folder: Path, *, root: Path) -> list[Path]:
     """Move what is staged to its places below a root, pages first; return the places. Doing it twice does no harm."""
-    staged = sorted(
-        (path for path in folder.rglob("*") if path.is_file()), key=lambda path: _order(path, folder=folder)
-    )
-    places = [inside(root, parts=path.relative_to(folder).parts) for path in staged]
-    for path, place in zip(staged, places, strict=True):
+    names = sorted((path.name for path in folder.iterdir()), key=_order) if folder.is_dir() else []
+    places = [inside(root, parts=tuple(name.split(SLASH))) for name in names]
+    for name, place in zip(names, places, strict=True):
         place.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(place)
+        (folder / name).replace(place)
         sync_folder(place.parent)
     shutil.rmtree(folder, ignore_errors=True)
     return places
 
 
-def _order(path: Path, *, folder: Path) -> tuple[bool, bool, str]:
-    place = path.relative_to(folder)
-    return (place.parts[0] == LAST, place.suffix != ".html", place.as_posix())
+def _order(name: str) -> tuple[bool, bool, str]:
+    return (name.startswith(LAST + SLASH), not name.endswith(".html"), name)
 
 
 def staged(folder: Path) -> list[Path]:
