@@ -7,6 +7,7 @@
                       /staged/        reports that are done and not yet published; gone as well
                       /log.jsonl      what happened when
                       /summary.json   how it ended; a batch without one was cut off and can be resumed
+    <batches>/asked.part~             a batch was asked for that has not begun
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = "pmo-plan/1"
+ASKED = f"asked{PART}"  # a file: there from the moment that a batch is asked for until it has begun
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,16 @@ class Batch:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def ask(batches: Path) -> None:
+    """Note that a batch is asked for: one that is cut off before it has begun is not mistaken for the one before it."""
+    (batches / ASKED).touch()
+
+
+def unbegun(batches: Path) -> bool:
+    """Say whether the batch that was asked for last was cut off before it began."""
+    return (batches / ASKED).exists()
+
+
 def begin(batches: Path, *, plan: Mapping[str, Any], inputs: Mapping[str, Path]) -> Batch:
     """Write a plan and freeze its inputs; the batch is there when both are, by one rename.
 
@@ -112,6 +124,7 @@ def begin(batches: Path, *, plan: Mapping[str, Any], inputs: Mapping[str, Path])
     content = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     write_atomically(part / "plan.json", content=content.encode())
     part.replace(batches / number)
+    (batches / ASKED).unlink(missing_ok=True)
     sync_folder(batches)
     return Batch(batches / number)
 

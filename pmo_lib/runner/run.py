@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pmo_lib.batch.folder import Batch, begin, latest
+from pmo_lib.batch.folder import Batch, ask, begin, latest, unbegun
 from pmo_lib.batch.journal import Journal
 from pmo_lib.batch.lock import locked
 from pmo_lib.batch.staging import publish, staged
@@ -56,6 +56,7 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
         Ctrl-C or a signal; what was published stays, and :func:`resume` does the rest.
     """
     with _alone(request, outputs=outputs) as batches:
+        ask(batches)
         snapshot = _snapshot(request, outputs=outputs)
         asked = plan(request, root=root, snapshot=snapshot)
         if request.only_failed:
@@ -75,11 +76,12 @@ def resume(request: Request, *, outputs: Path, tell: Callable[[Done, int], None]
     Raises
     ------
     ParameterError
-        There is no batch, or library, packages or inputs are not those that it began with.
+        There is no batch, the one that was asked for last never began, or library, packages or inputs are not those
+        that it began with.
     """
     with _alone(request, outputs=outputs) as batches:
         batch = latest(batches)
-        if batch is None:
+        if batch is None or (batch.summary is not None and unbegun(batches)):
             raise ParameterError(
                 f"{request.organisation} {request.period}: there is no batch to resume",
                 fix="run the period without --resume",
@@ -162,10 +164,6 @@ class _Run:
             self.journal.tell(
                 "batch cut off", cause=without_paths(" ".join(str(error).split()) or type(error).__name__)
             )
-            if isinstance(error, OSError):
-                raise StoreError(
-                    f"the batch cannot be written: {error}", fix="mend that, then finish it with --resume"
-                ) from error
             raise
         return self.done
 
@@ -276,14 +274,21 @@ class _Run:
 
 @contextlib.contextmanager
 def _alone(request: Request, *, outputs: Path) -> Iterator[Path]:
-    """Hold the lock of an organisation and period, and turn signals to end into errors; yield the folder of batches."""
+    """Hold the lock of an organisation and period; yield the folder of batches.
+
+    Signals to end, and a disk that cannot be read or written at any step, become errors of ours.
+    """
     folder = outputs / request.organisation / "archive"
     batches = inside(folder, parts=("batches", request.period))
     what = f"{request.organisation} {request.period}"
     if not (folder / "snapshots").is_dir():  # nothing to run, and no folder is made for a mistyped name
         _snapshot(request, outputs=outputs)
-    with locked(batches / "lock", what=what), _interruptible():
-        yield batches
+    try:
+        with locked(batches / "lock", what=what), _interruptible():
+            yield batches
+    except OSError as error:
+        fix = "mend that, then run again; a batch that had begun is finished by --resume"
+        raise StoreError(f"the batch cannot be read or written: {error}", fix=fix) from error
 
 
 @contextlib.contextmanager
