@@ -66,7 +66,8 @@ _NOT_WARMED = "rfc3987_syntax"
 _GRACE_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 3_600.0
 # Ends and errors that the machine brought about, and not the job: the next attempt may well succeed.
-_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGBUS}
+_SERVER_ENDED = 255  # what multiprocessing says of a child whose fork server was killed; a job's own 255 looks the same
+_KILLED = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGBUS, _SERVER_ENDED}
 INFRASTRUCTURE = frozenset((errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EROFS))
 BACK_OFF_SECONDS = 0.5
 
@@ -280,7 +281,9 @@ def _death(exitcode: int) -> ReportError:
         how = f"was killed by signal {-exitcode} ({signal.Signals(-exitcode).name})"
         fix = "if nobody killed it, the machine ran out of memory: use fewer workers"
     else:
-        how, fix = f"ended with exit code {exitcode} before it had a result", "look for a call that ends the process"
+        server = " or its fork server was killed" if exitcode == _SERVER_ENDED else ""
+        how = f"ended with exit code {exitcode} before it had a result{server}"
+        fix = "look for a call that ends the process"
     killed = exitcode in _KILLED
     return ReportError(f"The worker process {how}", fix=fix, stage="process", exitcode=exitcode, infrastructure=killed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,20 @@ def libreoffice() -> Path:
     if named is None or not Path(named).is_file():
         _missing("no LibreOffice was found on the path (soffice) or in PMO_SOFFICE")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def strace() -> Path:
+    """Path of a strace that may trace a process and fail its calls."""
+    found = shutil.which("strace")
+    if found is None:
+        _missing("no strace was found on the path")
+    tried = subprocess.run(
+        [found, "-qq", "-o", "/dev/null", "-e", "inject=rmdir:error=EIO", "true"], capture_output=True, check=False
+    )
+    if tried.returncode:
+        _missing(f"strace may not trace here: {tried.stderr.decode().strip()}")
+    return Path(found)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -101,6 +102,47 @@ def end(how: str) -> object:
             time.sleep(60)
         os._exit(3)
     return how
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """A job that ends in a way of :func:`end` or :data:`ERRORS` at its first attempts, and then as it should."""
+
+    how: str
+    folder: Path
+    times: int = 1
+
+
+def attempt(job: Attempted) -> tuple[int, dict[str, str]]:
+    """Fail a number of times; return the number of this attempt and the environment that it is made in."""
+    job.folder.mkdir(exist_ok=True)
+    made = len(list(job.folder.iterdir()))
+    (job.folder / f"{made} {time.monotonic()}").touch()
+    if made < job.times:
+        if job.how in ERRORS:
+            raise OSError(ERRORS[job.how], os.strerror(ERRORS[job.how]))
+        if job.how == "server killed":
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)  # the kernel ends us with it
+        end(job.how)
+    return made + 1, dict(os.environ)
+
+
+ERRORS = {"disk full": errno.ENOSPC, "I/O error": errno.EIO, "not allowed": errno.EACCES}
+
+
+def fill_memory(_: object) -> tuple[str, int]:
+    """Ask for more memory than there is; then start threads, which need little; say how both went."""
+    try:
+        bytearray(8 << 30)
+    except MemoryError:
+        threads = [threading.Thread(target=bytearray, args=(1 << 20,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return "MemoryError", len(threads)
+    return "no limit", 0
 
 
 def report_pids(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pmo_lib.batch.folder import Batch, drafted, latest
+from pmo_lib.batch.folder import Batch, drafted, latest, unbegun
 from pmo_lib.batch.journal import Journal
 from pmo_lib.batch.lock import locked
 from pmo_lib.batch.staging import PART, publish, stage, staged
@@ -73,17 +73,19 @@ def test_a_log_that_cannot_be_written_stops_nothing_and_is_counted(tmp_path: Pat
 
 def begin(batches: Path, *, plan: dict[str, Any], inputs: dict[str, Path]) -> Batch:
     """Begin a batch."""
-    with drafted(batches, inputs=inputs) as draft:
-        return draft.begin(plan)
+    return drafted(batches, inputs=inputs).begin(plan)
 
 
-def test_a_draft_without_a_plan_leaves_nothing(tmp_path: Path) -> None:
-    """What is wrong with the inputs is found before there is a batch."""
+def test_a_draft_without_a_plan_is_no_batch(tmp_path: Path) -> None:
+    """What is wrong with the inputs is found before there is a batch; the draft is known for what it is, and goes."""
     source = tmp_path / "a.yml"
     source.write_text("a")
-    with drafted(tmp_path / "batches", inputs={"a.yml": source}) as draft:
-        assert (draft.inputs / "a.yml").read_text() == "a"
-    assert list((tmp_path / "batches").iterdir()) == []
+    first = drafted(tmp_path / "batches", inputs={"a.yml": source})
+    assert (first.inputs / "a.yml").read_text() == "a"
+    assert latest(tmp_path / "batches") is None
+    assert unbegun(tmp_path / "batches")
+    begin(tmp_path / "batches", plan={}, inputs={})
+    assert not unbegun(tmp_path / "batches")
 
 
 def test_a_batch_begins_with_its_plan_and_frozen_inputs(tmp_path: Path) -> None:

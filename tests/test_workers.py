@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import jobs
 import pytest
 
 from pmo_lib.errors import ReportError
-from pmo_lib.workers import ENVIRONMENT, Outcome, Workers
+from pmo_lib.workers import BACK_OFF_SECONDS, ENVIRONMENT, Outcome, Workers
 
 TESTS = Path(__file__).parent
 
@@ -182,3 +183,90 @@ def test_a_foreign_fork_server_is_found_out() -> None:
     )
     assert "started by other code" in done.stdout
     assert "PYTHONHASHSEED" in done.stdout
+
+
+def attempts(how: str, *, folder: Path, times: int = 1, retries: int = 2) -> tuple[Outcome, list[float]]:
+    """Run a job that fails so many times; return its outcome and the pauses between its attempts."""
+    workers = Workers(count=1, seconds=30, retries=retries, warm=jobs.WARM)
+    (outcome,) = workers.run(jobs.attempt, jobs=[jobs.Attempted(how, folder / "attempts", times)])
+    starts = sorted(float(path.name.split()[1]) for path in (folder / "attempts").iterdir())
+    return outcome, [later - earlier for earlier, later in itertools.pairwise(starts)]
+
+
+@pytest.mark.parametrize("how", ["killed", "disk full", "I/O error"])
+def test_what_the_machine_brought_about_is_tried_again(how: str, tmp_path: Path) -> None:
+    """A job whose process was killed, or that met a full or broken disk, is done again after a while, and succeeds."""
+    outcome, pauses = attempts(how, folder=tmp_path)
+    assert outcome.error is None
+    assert outcome.value[0] == outcome.attempts == 2
+    assert pauses[0] >= BACK_OFF_SECONDS
+
+
+def test_each_attempt_waits_twice_as_long_and_the_last_one_counts(tmp_path: Path) -> None:
+    """What goes on failing is given up after its attempts, with the error of the last, and pauses that double."""
+    outcome, pauses = attempts("disk full", folder=tmp_path, times=9)
+    assert not outcome.ok
+    assert "No space left on device" in str(outcome.error)
+    assert outcome.attempts == 3
+    assert len(pauses) == 2
+    assert all(pause >= BACK_OFF_SECONDS * 2**number for number, pause in enumerate(pauses))
+
+
+@pytest.mark.parametrize("how", ["error", "exit", "os._exit", "not allowed"])
+def test_what_a_job_brought_about_itself_is_not_tried_again(how: str, tmp_path: Path) -> None:
+    """An error or an exit would come again: there is one attempt."""
+    outcome, pauses = attempts(how, folder=tmp_path)
+    assert (outcome.ok, outcome.attempts, pauses) == (False, 1, [])
+
+
+def test_a_job_past_its_limit_is_not_tried_again(tmp_path: Path) -> None:
+    """A time limit is the job's own doing: it is not given that time twice."""
+    job = jobs.Attempted("slow", tmp_path / "attempts")
+    (outcome,) = Workers(count=1, seconds=1, warm=jobs.WARM).run(jobs.attempt, jobs=[job])
+    assert outcome.error is not None
+    assert (outcome.error.data["stage"], outcome.attempts) == ("time limit", 1)
+
+
+def test_a_job_that_waits_to_be_tried_again_holds_up_no_other(tmp_path: Path) -> None:
+    """While a job waits for its next attempt, the others are done."""
+    given = [jobs.Attempted("disk full", tmp_path / "a", times=2), *(jobs.Attempted("", tmp_path / n) for n in "bcd")]
+    outcomes = list(Workers(count=1, warm=jobs.WARM).run(jobs.attempt, jobs=given))
+    assert [one.index for one in outcomes] == [1, 2, 3, 0]
+    assert [one.attempts for one in outcomes] == [1, 1, 1, 3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts what is mapped on Linux alone")
+def test_too_much_memory_is_a_clean_error() -> None:
+    """A job that asks for more than its limit has a MemoryError that it can handle, and threads start all the same."""
+    (outcome,) = Workers(count=1, memory_mib=2_048, warm=jobs.WARM).run(jobs.fill_memory, jobs=[1])
+    assert outcome.value == ("MemoryError", 8)
+    assert outcome.peak_mib < 2_048
+
+
+def test_when_the_time_of_all_is_over_the_rest_is_told_as_not_done(tmp_path: Path) -> None:
+    """At the limit of all jobs what runs is killed, what waits is not begun, and both have an outcome that says so."""
+    workers = Workers(count=1, seconds=30, total_seconds=3, warm=jobs.WARM)
+    list(Workers(count=1, warm=jobs.WARM).run(jobs.end, jobs=["a"]))  # the server is warm: its start takes no time
+    started = time.monotonic()
+    given = [
+        jobs.Attempted("", tmp_path / "a", 0),
+        jobs.Attempted("slow", tmp_path / "b"),
+        jobs.Attempted("", tmp_path),
+    ]
+    outcomes = list(workers.run(jobs.attempt, jobs=given))
+    assert time.monotonic() - started < 20
+    assert [(one.index, one.ok, one.attempts) for one in outcomes] == [(0, True, 1), (1, False, 0), (2, False, 0)]
+    for one in outcomes[1:]:
+        assert one.error is not None
+        assert one.error.data["stage"] == "time limit"
+        assert "The time of the batch, 3 seconds, was over" in str(one.error)
+    assert len(list((tmp_path / "b").iterdir())) == 1
+
+
+def test_a_fork_server_that_was_killed_is_started_again(tmp_path: Path) -> None:
+    """When somebody kills the fork server its job is done again, under a new one with the same surroundings."""
+    outcome, _ = attempts("server killed", folder=tmp_path)
+    assert outcome.error is None
+    number, environment = outcome.value
+    assert number == outcome.attempts == 2
+    assert {name: environment[name] for name in ENVIRONMENT} == dict(ENVIRONMENT)

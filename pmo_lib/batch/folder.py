@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from pmo_lib.errors import ParameterError
 from pmo_lib.store import digest_of, sync_folder, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 SCHEMA = "pmo-plan/1"
@@ -89,9 +88,8 @@ class Batch:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def drafted(batches: Path, *, inputs: Mapping[str, Path]) -> Iterator[Draft]:
-    """Freeze the inputs of the next batch; without :meth:`Draft.begin` it is gone at the end of the block.
+def drafted(batches: Path, *, inputs: Mapping[str, Path]) -> Draft:
+    """Freeze the inputs of the next batch; what earlier drafts left is removed.
 
     Parameters
     ----------
@@ -105,16 +103,13 @@ def drafted(batches: Path, *, inputs: Mapping[str, Path]) -> Iterator[Draft]:
     earlier = _all(batches)
     part = batches / f"{int(earlier[-1].number) + 1 if earlier else 1:04d}{PART}"
     (part / "inputs").mkdir(parents=True)
-    try:
-        digests = {name: _freeze(source, target=part / "inputs" / name) for name, source in sorted(inputs.items())}
-        yield Draft(part, digests, earlier[-1] if earlier else None)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    digests = {name: _freeze(source, target=part / "inputs" / name) for name, source in sorted(inputs.items())}
+    return Draft(part, digests, earlier[-1] if earlier else None)
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A batch that has its inputs and no plan yet."""
+    """A batch that has its inputs and no plan yet; what is left of one that never gets a plan says :func:`unbegun`."""
 
     part: Path
     digests: Mapping[str, str]
@@ -140,7 +135,7 @@ class Draft:
 
 
 def unbegun(batches: Path) -> bool:
-    """Say whether the batch that was asked for last was killed before it had a plan: the one before it is not it."""
+    """Say whether the batch that was asked for last never had a plan: the one before it is not it."""
     return any(batches.glob(f"*{PART}"))
 
 

@@ -58,12 +58,12 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
     """
     with _alone(request, outputs=outputs) as batches:
         inputs = inputs_of(root, organisation=request.organisation)
-        with drafted(batches, inputs=inputs) as draft:  # nothing that changes in them from now on is seen
-            snapshot = _snapshot(request, outputs=outputs)
-            planned = plan(request, root=draft.inputs, snapshot=snapshot)
-            if request.only_failed:
-                planned = _only_failed(planned, folder=outputs / request.organisation)
-            batch = draft.begin(_written(request, planned=planned))
+        draft = drafted(batches, inputs=inputs)  # nothing that changes in them from now on is seen
+        snapshot = _snapshot(request, outputs=outputs)
+        planned = plan(request, root=draft.inputs, snapshot=snapshot)
+        if request.only_failed:
+            planned = _only_failed(planned, folder=outputs / request.organisation)
+        batch = draft.begin(_written(request, planned=planned))
         return _Run(request, replace(planned, root=batch.inputs), batch, outputs, tell).carry_out()
 
 
