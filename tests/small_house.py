@@ -59,7 +59,12 @@ book.publish(figures=figures, tables={"ratings": ratings})""",  # noqa: E501
 PORTFOLIO_LINE = 'portfolio: str = "HWY"  # id of the portfolio\n'
 
 
-def build(root: Path, *, sabotage: str = "pass", cost: str = "1000.10") -> Path:
+PORTFOLIOS = {"HWY": ["H1", "H2"], "ICT": ["I1"], "SCH": ["S1", "S2", "S3"]}
+
+
+def build(
+    root: Path, *, sabotage: str = "pass", cost: str = "1000.10", portfolios: dict[str, list[str]] = PORTFOLIOS
+) -> Path:
     """Make a root with parameters, notebooks and one snapshot; `sabotage` is a line run in every ratings notebook."""
     (root / "parameters" / "demo").mkdir(parents=True)
     (root / "parameters" / "reports.yml").write_text(REPORTS)
@@ -68,7 +73,6 @@ def build(root: Path, *, sabotage: str = "pass", cost: str = "1000.10") -> Path:
     ratings = [RATINGS[0], RATINGS[1].replace("SABOTAGE", sabotage), RATINGS[2]]
     write_notebook(root / "notebooks" / "ratings.ipynb", title="Ratings", cells=ratings, line=PORTFOLIO_LINE)
     write_notebook(root / "notebooks" / "whole.ipynb", title="The whole", cells=WHOLE, line="")
-    portfolios = {"HWY": ["H1", "H2"], "ICT": ["I1"], "SCH": ["S1", "S2", "S3"]}
     checked = small_return("2026-09", date(2026, 9, 30), portfolios=portfolios, cost=cost)
     take(checked, archive=Archive(root / "outputs" / "demo" / "archive"), organisation="demo", reason="made again")
     return root
