@@ -45,8 +45,9 @@ def publish(folder: Path, *, root: Path) -> list[Path]:
     """Move what is staged to its places below a root, pages first; return the places. Doing it twice does no harm."""
     names = sorted((path.name for path in folder.iterdir()), key=_order) if folder.is_dir() else []
     places = [inside(root, parts=tuple(name.split(SLASH))) for name in names]
-    for name, place in zip(names, places, strict=True):
+    for place in places:  # what may still fail on a full disk comes before the first file moves
         place.parent.mkdir(parents=True, exist_ok=True)
+    for name, place in zip(names, places, strict=True):
         (folder / name).replace(place)
         sync_folder(place.parent)
     shutil.rmtree(folder, ignore_errors=True)
