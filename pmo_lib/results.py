@@ -361,9 +361,12 @@ def read_failures(folder: Path) -> list[dict[str, str]]:
 
 
 def read_state(folder: Path) -> dict[str, Any]:
-    """Return what stands in the state file of a period; nothing where it was not run yet."""
+    """Return what stands in the state file of a period; nothing where it was not run yet, or the file is none."""
     path = folder / STATE_FILE
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    except ValueError:
+        return {}
 
 
 def plain(value: Any, *, where: str) -> Any:

@@ -121,6 +121,14 @@ def test_batches_are_numbered_and_the_last_one_counts(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(f"*{PART}"))
 
 
+def test_a_plan_that_is_no_longer_one_is_refused(tmp_path: Path) -> None:
+    """A plan that somebody tore is named, with what to do."""
+    batch = begin(tmp_path, plan={}, inputs={})
+    (batch.folder / "plan.json").write_text("{")
+    with pytest.raises(StoreError, match=r"batch 0001: plan\.json is no longer what was written.*without --resume"):
+        batch.check()
+
+
 def test_a_batch_that_ended_says_so(tmp_path: Path) -> None:
     """Only a batch that ended has a summary; staging and inputs go with its end."""
     batch = begin(tmp_path, plan={}, inputs={})

@@ -209,6 +209,32 @@ def test_an_altered_page_is_run_again(house: Path) -> None:
     assert tree(house) == before
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"basis": 1}', "\x00"])
+def test_a_record_that_is_none_vouches_for_nothing(house: Path, content: str) -> None:
+    """A record that was torn, emptied or replaced stops no run: its report is run again."""
+    (house / "outputs" / "demo" / "made_of" / "2026-09" / "ICT" / "ratings.json").write_text(content)
+    assert {key for key, reasons in why(house).items() if reasons} == {("ICT", "ratings"), ("", "whole")}
+
+
+def test_a_state_that_is_none_is_written_anew(house: Path) -> None:
+    """A state file that was torn is no state: the next run writes it, and runs nothing for it but what read it."""
+    before, state = tree(house), house / "outputs" / "demo" / "2026-09" / "state.json"
+    state.write_text("{")
+    ended = run_all(house)
+    assert {one.status for key, one in ended.items() if key[0]} == {"unchanged"}
+    assert tree(house) == before
+
+
+def test_a_page_of_a_snapshot_that_is_gone_is_run_again(house: Path) -> None:
+    """Where the snapshot that a page was made from cannot be opened any more, nothing vouches for the page."""
+    archive = house / "outputs" / "demo" / "archive"
+    first = open_snapshot(Archive(archive), period="2026-09").id
+    corrected(house)
+    (archive / "snapshots" / "2026-09" / f"{first}.json").unlink()
+    told = why(house)["SCH", "ratings"]
+    assert told == [f"the snapshot that it was made from cannot be compared: period 2026-09 has no snapshot {first}"]
+
+
 def corrected(root: Path) -> Snapshot:
     """Take a correction of one row of one portfolio into the house, as a second snapshot of the period."""
     portfolios = {"HWY": ["H1", "H2"], "ICT": ["I1"], "SCH": ["S1", "S2", "S3"]}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.batch.staging import PART
-from pmo_lib.errors import ParameterError
+from pmo_lib.errors import ParameterError, StoreError
 from pmo_lib.store import digest_of, sync_folder, write_atomically
 
 if TYPE_CHECKING:
@@ -157,5 +157,10 @@ def _freeze(source: Path, *, target: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise StoreError(
+            f"batch {path.parent.name}: {path.name} is no longer what was written: {error}",
+            fix="run the period again, without --resume",
+        ) from error

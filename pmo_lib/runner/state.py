@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pmo_lib.runner.plan import Plan
     from pmo_lib.snapshots import Snapshot
 
+RECORDED = {"as_of", "basis", "page_sha256", "published", "read", "results_sha256", "settings", "snapshot"}
 FAILED, PUBLISHED, UNCHANGED = "failed", "published", "unchanged"
 
 
@@ -127,10 +128,14 @@ def _pages(
 
 
 def read_record(folder: Path, *, period: str, portfolio: str, report: str) -> dict[str, Any] | None:
-    """Return what a published report was made of; None if none is published."""
+    """Return what a published report was made of; None if none is published, or its record is none any more."""
     parts = filter(None, (LAST, period, portfolio, f"{report}.json"))
     path = inside(folder, parts=tuple(parts))
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.keys() >= RECORDED else None
 
 
 def altered(page: Path, *, record: Mapping[str, Any]) -> list[str]:

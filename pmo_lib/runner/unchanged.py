@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.errors import StoreError
 from pmo_lib.parameters.traced import picked
 from pmo_lib.results import digests, read_failures
 from pmo_lib.runner.state import altered, read_record
@@ -88,8 +89,12 @@ class Unchanged:
 
     def _data(self, record: Mapping[str, Any]) -> Iterator[str]:
         snapshot = self.planned.snapshot
-        if record["snapshot"] != snapshot.id:
+        if record["snapshot"] == snapshot.id:
+            return
+        try:
             yield from self._compare(record["snapshot"]).differences(record["read"])
+        except StoreError as error:
+            yield f"the snapshot that it was made from cannot be compared: {error.what}"
 
     def _compare(self, made_from: str) -> Compared:
         if made_from not in self._compared:
