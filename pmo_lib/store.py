@@ -5,11 +5,13 @@ Objects live under ``<root>/sha256/<first two digits>/<digest>``, on disk or on 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import pickle
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -17,8 +19,9 @@ from fsspec.implementations.local import LocalFileSystem
 from pmo_lib.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+T = TypeVar("T")
 CHUNK = 1 << 20
 
 
@@ -72,6 +75,28 @@ def inside(root: Path, *, parts: tuple[str, ...]) -> Path:
             fix="use ids without path characters",
         )
     return joined
+
+
+def once(name: str, *, make: Callable[[], T]) -> T:
+    """Return what ``make`` returns, or what another process of the batch has kept of it under that name.
+
+    Only where ``PMO_SHARED`` names a folder, which a batch gives to the reports of one portfolio and of one snapshot,
+    and removes with them. What cannot be kept there is made again by the next.
+    """
+    folder = os.environ.get("PMO_SHARED")
+    if not folder:
+        return make()
+    path = Path(folder) / name
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        kept: T = pickle.loads(path.read_bytes())  # noqa: S301 - a report of this batch wrote it
+        return kept
+    value = make()
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{name}.{os.getpid()}")
+        part.write_bytes(pickle.dumps(value))
+        part.replace(path)
+    return value
 
 
 class Store:

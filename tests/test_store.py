@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pmo_lib.errors import StoreError
-from pmo_lib.store import Store, digest_of, digest_of_file, inside, write_atomically
+from pmo_lib.store import Store, digest_of, digest_of_file, inside, once, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,3 +131,27 @@ def test_file_digest_is_read_in_pieces(tmp_path: Path) -> None:
     content = os.urandom((1 << 20) + 17)
     (tmp_path / "big").write_bytes(content)
     assert digest_of_file(tmp_path / "big") == hashlib.sha256(content).hexdigest()
+
+
+def test_what_is_made_once_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a batch names a folder, the second who asks has what the first made; elsewhere each makes its own."""
+    made: list[int] = []
+
+    def make() -> tuple[list[str], int]:
+        made.append(1)
+        return ["rows"], len(made)
+
+    assert [once("rows", make=make), once("rows", make=make)] == [(["rows"], 1), (["rows"], 2)]
+    monkeypatch.setenv("PMO_SHARED", str(tmp_path / "shared"))
+    assert [once("rows", make=make), once("rows", make=make)] == [(["rows"], 3)] * 2
+    assert once("others", make=make) == (["rows"], 4)
+    assert sorted(path.name for path in (tmp_path / "shared").iterdir()) == ["others", "rows"]
+
+
+def test_what_cannot_be_kept_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be made stops nobody."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PMO_SHARED", str(tmp_path / "file" / "shared"))
+    with pytest.raises(NotADirectoryError):
+        (tmp_path / "file" / "shared" / "rows").read_bytes()
+    assert once("rows", make=lambda: 1) == 1

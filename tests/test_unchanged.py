@@ -7,12 +7,14 @@ import shutil
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings as effort, strategies as st
 from returns import small_return
 from small_house import build, figures_of
 from test_runner import PORTFOLIOS, results, run_all, tree
 
+from pmo_lib import report
 from pmo_lib.batch.staging import PART
 from pmo_lib.errors import ParameterError
 from pmo_lib.parameters.models import Organisation, RatingRules, Thresholds
@@ -96,6 +98,34 @@ class TestTraced:
             getattr(ORGANISATION.thresholds, name) for name in names
         ]
         assert noted(seen) == sorted(f"thresholds.{name}" for name in names)
+
+
+@pytest.mark.parametrize("first", [(), ("status",), ("projects", "status")])
+def test_who_reads_what_another_has_read_notes_it_as_well(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: tuple[str, ...]
+) -> None:
+    """A report has the same rows, and has noted the same, whether it read them itself or another report did."""
+    monkeypatch.setenv("PMO_ROOT", str(published))
+    monkeypatch.setenv("PMO_OUTPUTS", str(published / "outputs"))
+    monkeypatch.setattr(report, "display", lambda *_, **__: None)
+    own = begin()
+    rows = own.history("status")
+    monkeypatch.setenv("PMO_SHARED", str(tmp_path / "shared"))
+    other = begin()
+    other.histories("status", "projects")
+    found = begin()
+    found.histories(*first)
+    pd.testing.assert_frame_equal(found.history("status"), rows)
+    pd.testing.assert_frame_equal(found.returns, own.returns)
+    alone = {tuple(read) for read in own.snapshot.noted}
+    extra = {read for read in map(tuple, found.snapshot.noted) if read not in alone}
+    assert {tuple(read) for read in found.snapshot.noted} >= alone
+    assert extra <= {("rows", "2026-09", name, "HWY") for name in first}
+
+
+def begin() -> report.Book:
+    """Open the ratings of a portfolio."""
+    return report.begin("ratings", "demo", period="2026-09", portfolio="HWY")
 
 
 class TestSnapshotNotes:

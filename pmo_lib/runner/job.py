@@ -8,6 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.batch.staging import PART
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,6 +60,11 @@ class Job:
     def staged(self) -> Path:
         """Folder that it is staged in."""
         return self.staging / (self.portfolio or WHOLE) / self.report
+
+    @property
+    def shared(self) -> Path:
+        """Folder of what the reports of its portfolio read alike, for as long as the run lasts."""
+        return self.staging / (self.portfolio or WHOLE) / f"shared{PART}"
 
     @property
     def failed(self) -> Path:

@@ -37,7 +37,7 @@ def make(job: Job) -> str:
     PmoError
         With ``data["stage"]``: notebook, gate or publish.
     """
-    os.environ |= {"PMO_ROOT": str(job.root), "PMO_OUTPUTS": str(job.outputs)}
+    os.environ |= {"PMO_ROOT": str(job.root), "PMO_OUTPUTS": str(job.outputs), "PMO_SHARED": str(job.shared)}
     job.staged.parent.mkdir(parents=True, exist_ok=True)
     source, sections = _source(job)
     notebook = execute(source, parameters=job.parameters, failed_path=job.failed, engine=job.engine)

@@ -156,7 +156,8 @@ def plan(request: Request, *, root: Path, snapshot: Snapshot) -> Plan:
         raise ParameterError("; ".join(problems), fix="mend these and run again: nothing was run", problems=problems)
     chosen = [report for report in reports.reports if not request.reports or report.name in request.reports]
     portfolios = request.portfolios or snapshot.reportable
-    first = tuple((portfolio, r.name) for portfolio in portfolios for r in chosen if r.scope == "portfolio")
+    # Report by report: by the time of a portfolio's second report the first has read what both need.
+    first = tuple((portfolio, r.name) for r in chosen if r.scope == "portfolio" for portfolio in portfolios)
     phases = (first, tuple(("", r.name) for r in chosen if r.scope == "organisation"))
     return Plan(root, snapshot, request.overrides, phases, reports, known, settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import shutil
 import signal
 import threading
 import time
@@ -174,6 +175,7 @@ class _Run:
         write_assets(inside(self.period, parts=("assets",)))
         for path in staged(self.batch.staged):  # done before the batch was cut off
             publish(path, root=self.folder)
+        shutil.rmtree(self.batch.staged, ignore_errors=True)  # and what else it left there may be torn
         for phase in self.planned.phases:
             for outcome in self._workers().run(made, jobs=self._jobs(phase)):
                 self._told(self._settle(outcome))
