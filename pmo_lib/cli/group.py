@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,19 @@ def outputs() -> Path:
     from pmo_lib.parameters.load import find_root
 
     return Path(os.environ["PMO_OUTPUTS"]).resolve() if "PMO_OUTPUTS" in os.environ else find_root() / "outputs"
+
+
+def now() -> str:
+    """Return the present moment, as records state it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def operator() -> str:
+    """Return who gives the command: the name of the user, as far as the machine has one."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may have no user of this number
+        return f"user {os.getuid()}"
 
 
 def settings(org: str, *, mapping: str | None) -> tuple[Organisation, Mapping | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pmo_lib.cli.group import ORG, outputs, settings, tell_silence
+from pmo_lib.cli.group import ORG, now, operator, outputs, settings, tell_silence
 from pmo_lib.errors import DataContractError, ParameterError
 
 if TYPE_CHECKING:
@@ -138,12 +138,20 @@ def _paths(source: Path | None, *, mapping: Mapping | None) -> list[Path]:
 
 
 def ingested(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> list[Snapshot]:
-    """Check what was returned and keep it: one snapshot for each period."""
+    """Check what was returned and keep it: one snapshot for each period, each entered in the ledger."""
+    from pmo_lib.archive import enter
     from pmo_lib.snapshots import Archive, take
 
     archive = Archive(outputs() / org / "archive")
-    returns = _checked(source, org=org, mapping=mapping, period=None if period == "all" else period)
-    return [take(checked, archive=archive, organisation=org, reason=reason) for checked in returns]
+    snapshots = []
+    for checked in _checked(source, org=org, mapping=mapping, period=None if period == "all" else period):
+        snapshot = take(checked, archive=archive, organisation=org, reason=reason)
+        snapshots.append(snapshot)
+        for entry in enter(archive.root, taken=snapshot.id, at=now(), operator=operator()):
+            if entry.kind == "adopted":
+                told = f"{entry.path} had no entry in the ledger; it is adopted as entry {entry.sequence}"
+                click.echo(told, err=True)
+    return snapshots
 
 
 def _refuse_target(out: Path, *, suffix: str) -> None:
