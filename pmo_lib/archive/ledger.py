@@ -18,7 +18,7 @@ chain is that of Haber and Stornetta 1991 ("How to time-stamp a digital document
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.archive.reading import Unusable, document_of, listed, shown, small_file
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA, CHECKPOINT_SCHEMA = "pmo-ledger/1", "pmo-checkpoint/1"
-LOCK = "ledger/lock"
+LOCK, BATCHES = "ledger/lock", "batches"
 ENTRY = re.compile(r"ledger/([0-9]{6,18})\.json")
 MANIFEST = re.compile(r"snapshots/([0-9]{4}-(?:0[1-9]|1[0-2]))/([0-9a-f]{64})\.json")
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -60,6 +60,7 @@ class Checkpoint:
     sequence: int
     head: str
     at: str
+    counts: dict[str, int] = field(default_factory=dict)  # for people: nothing is decided by them
     signature: None = None
     schema: str = CHECKPOINT_SCHEMA
 
@@ -249,7 +250,9 @@ def checkpoint_of(root: Path, *, organisation: str, at: str, before: Checkpoint 
             f"{organisation}: the ledger does not go on from entry {before.sequence} as an earlier checkpoint saw it",
             fix="keep that checkpoint, and see what pmo verify --checkpoint says",
         )
-    return Checkpoint(organisation, len(entries), entries[-1].digest, at)
+    files = listed(root, skip=BATCHES).files
+    counts = {name: sum(path.startswith(f"{name}/") for path in files) for name in ("objects", "snapshots")}
+    return Checkpoint(organisation, len(entries), entries[-1].digest, at, counts)
 
 
 def read_checkpoint(path: Path, *, organisation: str) -> Checkpoint:

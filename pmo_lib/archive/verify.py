@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.archive.contents import FOLDER, OBJECT, chained, contents_of, is_known, is_leftover, linked
-from pmo_lib.archive.ledger import LOCK, MANIFEST, entry_path, number_of
+from pmo_lib.archive.ledger import BATCHES, LOCK, MANIFEST, entry_path, number_of
 from pmo_lib.archive.reading import Fault, File, Listing, Unusable, hasher, listed, shown
 from pmo_lib.errors import StoreError
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pmo_lib.archive.ledger import Checkpoint
 
 SCHEMA = "pmo-verify/1"
-BATCHES = "batches"
 MOST_STRANGE_BYTES = 64 << 20  # larger files that are not ours are named, not hashed
 TRIES = 5
 PORTION_FILES, PORTION_BYTES = 64, 16 << 20

@@ -80,7 +80,7 @@ def _tell(verdict: Verdict, *, org: str) -> None:
     for each in verdict.not_proven:
         click.echo(f"not proven: {each}")
     counts = verdict.counts
-    how = "every byte is as it was entered" if verdict.clean else f"{len(verdict.faults)} findings"
+    how = "every byte is as it was entered" if verdict.clean else f"altered, with {len(verdict.faults)} findings"
     click.echo(
         f"{org}: {how}; {counts['objects']} objects, {counts['snapshots']} snapshots, {counts['entries']} entries, "
         f"{counts['bytes'] / 1e6:.1f} MB; head {verdict.sequence} {verdict.head or 'none'}"
