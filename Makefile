@@ -52,8 +52,9 @@ test-slow: $(READY)  ## the tests at full size
 	$(BIN)/python -m pytest --durations=10 -n $(JOBS) --dist loadscope -m slow
 
 # Each prints its figures against a floor of the same run, and fails where it misses its bar.
-bench: $(READY)  ## benchmarks: intake, hostile files, opening a snapshot, metrics, simulation, a batch of reports
-	@cd tests && for name in hostile_files intake_speed opening_speed metrics_speed simulation_speed batch_speed; do \
+bench: $(READY)  ## benchmarks: intake, hostile files, opening a snapshot, metrics, simulation, a batch of reports, verifying
+	@cd tests && for name in hostile_files intake_speed opening_speed metrics_speed simulation_speed batch_speed \
+		verify_speed; do \
 		echo "== $$name"; $(abspath $(BIN))/python -m benchmarks.$$name || failed=1; done; test -z "$$failed"
 
 check: $(READY)  ## lint, format and types

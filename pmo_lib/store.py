@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import pickle
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,8 +41,33 @@ def digest_of_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def canonical_json(value: object) -> bytes:
+    """Write JSON one way only: sorted keys, no blanks, UTF-8, no NaN."""
+    return json.dumps(
+        value,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    ).encode()
+
+
 def write_atomically(path: Path, *, content: bytes, read_only: bool = False) -> None:
     """Write beside the target, flush to the disk, rename: never a torn file, and the old one survives a full disk."""
+    with _staged(path, content=content, read_only=read_only) as staged:
+        staged.replace(path)
+
+
+def write_once(path: Path, *, content: bytes) -> None:
+    """Do the same with a read-only file that must not be there yet; FileExistsError if it is, whoever made it."""
+    with _staged(path, content=content, read_only=True) as staged:
+        os.link(staged, path)
+        staged.unlink()
+
+
+@contextmanager
+def _staged(path: Path, *, content: bytes, read_only: bool) -> Iterator[Path]:
+    """Yield a whole file beside the target, to be moved there; the move is flushed, and no other file is left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     staged = Path(name)
@@ -50,7 +77,7 @@ def write_atomically(path: Path, *, content: bytes, read_only: bool = False) -> 
             file.flush()
             os.fsync(file.fileno())
         staged.chmod(0o444 if read_only else 0o644)
-        staged.replace(path)
+        yield staged
     except BaseException:
         staged.unlink(missing_ok=True)
         raise

@@ -7,7 +7,6 @@ from pmo_lib.snapshots.kept import Archive, Read, Snapshot, open_snapshot, take
 from pmo_lib.snapshots.rows import (
     ARROW_TYPES,
     Rows,
-    canonical_json,
     empty_table,
     from_arrow,
     logical_digest,
@@ -15,6 +14,7 @@ from pmo_lib.snapshots.rows import (
     parquet_bytes,
     to_arrow,
 )
+from pmo_lib.store import canonical_json
 
 __all__ = [
     "ARROW_TYPES", "Archive", "Read", "Rows", "Snapshot", "canonical_json", "empty_table", "from_arrow",

@@ -19,8 +19,8 @@ from pmo_lib.contracts.returned import RETURN_COLUMNS
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import SnapshotRefused, StoreError
 from pmo_lib.metrics.quality import concerning
-from pmo_lib.snapshots.rows import Rows, canonical_json, from_arrow, logical_digest, parquet_bytes, read_rows, to_arrow
-from pmo_lib.store import Store, inside, write_atomically
+from pmo_lib.snapshots.rows import Rows, from_arrow, logical_digest, parquet_bytes, read_rows, to_arrow
+from pmo_lib.store import Store, canonical_json, inside, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from pmo_lib.contracts.tables import TABLES
 from pmo_lib.errors import StoreError
+from pmo_lib.store import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -184,14 +184,3 @@ def _empty_table(name: str) -> pd.DataFrame:
         {column.name: pd.Series(dtype=column.dtype) for column in table.columns},
         columns=list(table.names),
     )
-
-
-def canonical_json(value: object) -> bytes:
-    """Write JSON one way only: sorted keys, no blanks, UTF-8, no NaN."""
-    return json.dumps(
-        value,
-        sort_keys=True,
-        separators=(",", ":"),
-        ensure_ascii=False,
-        allow_nan=False,
-    ).encode()
