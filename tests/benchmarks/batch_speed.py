@@ -110,28 +110,35 @@ def flat(folder: Path, *, sizes: Sizes) -> dict[int, float]:
 def runs(folder: Path, *, sizes: Sizes) -> Runs:
     """Measure ``pmo run`` on as many portfolios as the largest of the flat cost, then where nothing changed.
 
-    The safe path is what the whole run takes beyond the same reports made, staged and moved without plan, lock, log and
+    The safe path is what a whole run takes beyond the same reports made, staged and moved without plan, lock, log and
     index: both with the start of the server, in turn, and the median of the rounds.
     """
     count = max(sizes.flat)
-    command = [sys.executable, "-m", "pmo_lib.cli", "run", "--org", "bench", "--period", reference.MONTHS[-1]]
-    root = reference.house(folder, portfolios=count)
-    with _environment(PMO_ROOT=str(root), PMO_OUTPUTS=str(root / "outputs"), PYTHONPATH=str(ROOT)):
-        full = _cost([spent(command)], count=count)
-        say(f"all of {count:,}: {full.core:.3f} core-seconds a report")
-        unchanged = _cost([spent(command) for _ in range(sizes.rounds)], count=count)
-        say(f"unchanged: {unchanged.core:.4f} core-seconds a report")
-        some = [*command, "--again", *(f"--portfolio=P{number:04}" for number in range(sizes.fast))]
-        bare = dataclasses.replace(reference.batch(root, count=sizes.fast, staging=root), outputs=root / "outputs")
-        tasks = tuple(Task(t.report, {**t.parameters, "snapshot": _snapshot(root)}) for t in bare.tasks)
-        pairs = [(spent(some), one("d", batch=dataclasses.replace(bare, tasks=tasks))) for _ in range(sizes.rounds)]
+    full = _cost([_run(_house(folder / "all", portfolios=count))], count=count)
+    say(f"all of {count:,}: {full.core:.3f} core-seconds a report")
+    unchanged = _cost([_run(folder / "all") for _ in range(sizes.rounds)], count=count)
+    say(f"unchanged: {unchanged.core:.4f} core-seconds a report")
+    root = _house(folder / "some", portfolios=sizes.fast)
+    snapshot = next((root / "outputs").glob("*.parquet")).stem
+    bare = reference.batch(root, count=sizes.fast, staging=root)
+    tasks = tuple(Task(task.report, {**task.parameters, "snapshot": snapshot}) for task in bare.tasks)
+    bare = dataclasses.replace(bare, outputs=root / "outputs", tasks=tasks)
+    pairs = [(_run(root, "--again"), one("d", batch=bare)) for _ in range(sizes.rounds)]
     for whole, made in pairs:
         say(f"{sizes.fast} reports: {whole.core:.2f} core-seconds by pmo run, {made.core:.2f} made alone")
     return Runs(full, unchanged, median(1 - made.core / whole.core for whole, made in pairs))
 
 
-def _snapshot(root: Path) -> str:
-    return next((root / "outputs").glob("*.parquet")).stem
+def _house(folder: Path, *, portfolios: int) -> Path:
+    folder.mkdir()
+    return reference.house(folder, portfolios=portfolios)
+
+
+def _run(root: Path, *more: str) -> Spent:
+    """Run all reports of a house with the command, and return what it took."""
+    command = [sys.executable, "-m", "pmo_lib.cli", "run", "--org", "bench", "--period", reference.MONTHS[-1], *more]
+    with _environment(PMO_ROOT=str(root), PMO_OUTPUTS=str(root / "outputs"), PYTHONPATH=str(ROOT)):
+        return spent(command)
 
 
 def _cost(measures: list[Spent], *, count: int) -> Cost:
