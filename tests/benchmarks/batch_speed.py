@@ -102,8 +102,10 @@ def one(way: str, *, batch: Batch) -> Spent:
 def flat(folder: Path, *, sizes: Sizes) -> dict[int, float]:
     """Return the core-seconds of a report of ours, without the start of the server, by the number of portfolios."""
     batches = {f"d{size}": reference.batch(folder, count=size, staging=folder) for size in sizes.flat}
-    found = measured_ways("ds", batches={"s": reference.batch(folder, count=1, staging=folder), **batches},
-                          rounds=sizes.rounds)  # fmt: skip
+    found = measured_ways("s", batches={"s": reference.batch(folder, count=1, staging=folder)}, rounds=sizes.rounds)
+    for name, batch in batches.items():  # of many reports one round tells as much as three of few
+        rounds = 1 if len(batch.tasks) > sizes.fast else sizes.rounds
+        found |= measured_ways("d", batches={name: batch}, rounds=rounds)
     return {cost.count: cost.core - found["s"].core / cost.count for name, cost in found.items() if name != "s"}
 
 
@@ -252,7 +254,7 @@ def main() -> int:
         whole, own = runs(folder / "house", sizes=sizes) if sizes.flat else None, {}
         if sizes.own:
             known = own_batches(folder / "own", sizes=sizes, ways=ways.replace("s", ""))
-            own = measured_ways(ways, batches=known, rounds=sizes.rounds)
+            own = measured_ways(ways, batches=known, rounds=1)
     growth = max(by_size.values()) / by_size[min(by_size)] - 1 if by_size else 0.0
     costs |= {"r": whole.full, "u": whole.unchanged} if whole else {}
     lines, good = told(costs, growth=growth, whole=whole)
