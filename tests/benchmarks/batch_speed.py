@@ -99,14 +99,24 @@ def one(way: str, *, batch: Batch) -> Spent:
         return spent([sys.executable, "-c", "from benchmarks.ways import main; main()", way, str(given)])
 
 
-def flat(folder: Path, *, sizes: Sizes) -> dict[int, float]:
-    """Return the core-seconds of a report of ours, without the start of the server, by the number of portfolios."""
-    batches = {f"d{size}": reference.batch(folder, count=size, staging=folder) for size in sizes.flat}
-    found = measured_ways("s", batches={"s": reference.batch(folder, count=1, staging=folder)}, rounds=sizes.rounds)
-    for name, batch in batches.items():  # of many reports one round tells as much as three of few
-        rounds = 1 if len(batch.tasks) > sizes.fast else sizes.rounds
-        found |= measured_ways("d", batches={name: batch}, rounds=rounds)
-    return {cost.count: cost.core - found["s"].core / cost.count for name, cost in found.items() if name != "s"}
+def flat(folder: Path, *, sizes: Sizes) -> tuple[dict[int, float], float]:
+    """Return the core-seconds of a report of ours by the number of portfolios, the server's start included, and growth.
+
+    The same number of reports each, in turn: what differs is how many portfolios the data hold. The growth from the
+    fewest to the most is the median of the rounds, each held against itself: a machine slows down between them.
+    """
+    batches = {}
+    for size in sizes.flat:
+        own = folder / f"of-{size}"
+        own.mkdir()
+        reference.prepare(own, portfolios=size)
+        tasks = reference.batch(own, count=size, staging=own).tasks
+        chosen = tuple(tasks[n * size // sizes.fast % size] for n in range(sizes.fast))
+        batches[f"d{size}"] = Batch(own, own, own, chosen)
+    rounds = [measured_ways("d", batches=batches, rounds=1) for _ in range(sizes.rounds)]
+    costs = [{size: found[f"d{size}"].core for size in sizes.flat} for found in rounds]
+    growth = median(found[max(sizes.flat)] / found[min(sizes.flat)] - 1 for found in costs)
+    return {size: median(found[size] for found in costs) for size in sizes.flat}, growth
 
 
 def runs(folder: Path, *, sizes: Sizes) -> Runs:
@@ -245,17 +255,16 @@ def main() -> int:
     ways = "abcdes" if find_spec("ploomber_engine") else "abdes"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        reference.prepare(folder, portfolios=max(sizes.slow, sizes.fast, *sizes.flat, 1))
+        reference.prepare(folder, portfolios=max(sizes.slow, sizes.fast, 1))
         batches = {way: reference.batch(folder, count=sizes.of(way), staging=folder) for way in ways}
         costs = measured_ways(ways, batches=batches, rounds=sizes.rounds)
-        by_size = flat(folder, sizes=sizes) if sizes.flat else {}
+        by_size, growth = flat(folder, sizes=sizes) if sizes.flat else ({}, 0.0)
         for part in ("own", "house"):
             (folder / part).mkdir()
         whole, own = runs(folder / "house", sizes=sizes) if sizes.flat else None, {}
         if sizes.own:
             known = own_batches(folder / "own", sizes=sizes, ways=ways.replace("s", ""))
             own = measured_ways(ways, batches=known, rounds=1)
-    growth = max(by_size.values()) / by_size[min(by_size)] - 1 if by_size else 0.0
     costs |= {"r": whole.full, "u": whole.unchanged} if whole else {}
     lines, good = told(costs, growth=growth, whole=whole)
     for line in (*table(costs), *lines, *(f"{core:8.3f} core-s a report of {size:,}" for size, core in by_size.items()),
@@ -264,7 +273,7 @@ def main() -> int:
     if "c" not in costs:
         say("c ploomber-engine is not installed")
     output.parent.mkdir(parents=True, exist_ok=True)
-    written = document(costs, own=own, by_size=by_size, whole=whole)
+    written = document(costs, own=own, by_size=by_size, whole=whole) | {"growth": round(growth, 4)}
     output.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     return int(not good)
 
