@@ -201,7 +201,7 @@ class _Run:
         unchanged, jobs = Unchanged(self.folder, self.planned), []
         for portfolio, report in phase:
             record = None if self.request.again else unchanged.record(portfolio, report=report)
-            if record is None or unchanged.reasons(portfolio, report=report):
+            if record is None or unchanged.differences(record, portfolio=portfolio, report=report):
                 jobs.append(self._job(portfolio, report=report))
             else:
                 told = {"as_of": record["as_of"], "made_from": record["snapshot"]}

@@ -61,6 +61,10 @@ class Unchanged:
         if record is None:
             failed = (portfolio, report) in self._failed
             return ["it failed when it was last run" if failed else "it has not been published yet"]
+        return self.differences(record, portfolio=portfolio, report=report)
+
+    def differences(self, record: Mapping[str, Any], *, portfolio: str, report: str) -> list[str]:
+        """Return in what a published report would not be the same, held against its record."""
         parts = filter(None, (self.planned.snapshot.period, portfolio, report))
         return [
             *altered(self.folder.joinpath(*parts), record=record),
