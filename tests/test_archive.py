@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings, strategies as st
 from returns import small_return
 
-from pmo_lib.archive import Checkpoint, Verdict, checkpoint_of, enter, read_checkpoint, verify
+from pmo_lib.archive import Checkpoint, Ledger, Verdict, checkpoint_of, enter, read_checkpoint, verify
 from pmo_lib.archive.ledger import LOCK, entry_path
 from pmo_lib.cli import commands
 from pmo_lib.errors import ParameterError, StoreError
@@ -56,7 +56,7 @@ def keep(root: Path, period: str, *, cost: str = "1000.10", reason: str = "") ->
 def kept(root: Path, period: str, **more: str) -> Snapshot:
     """Take a small return as a snapshot, and enter it."""
     snapshot = keep(root, period, **more)
-    enter(root, taken=snapshot.id, at=AT, operator="jo")
+    enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
     return snapshot
 
 
@@ -135,7 +135,7 @@ def test_entries_follow_each_other(sound: Path) -> None:
 def test_the_same_return_is_entered_once(root: Path) -> None:
     """Taking what is there makes no second entry."""
     snapshot = keep(root, "2026-08")
-    assert enter(root, taken=snapshot.id, at=AT, operator="jo") == []
+    assert enter(Ledger(root, "jo"), taken=snapshot.id, at=AT) == []
     assert verify(root).clean
 
 
@@ -145,7 +145,7 @@ def test_what_a_crash_left_without_an_entry_is_adopted(root: Path) -> None:
     verdict = verify(root)
     assert whats(verdict) == {f"snapshots/2026-10/{one.id}.json": "not in the ledger" for one in lost}
     snapshot = keep(root, "2026-11")
-    made = enter(root, taken=snapshot.id, at=AT, operator="jo")
+    made = enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
     assert [(entry.kind, entry.sha256) for entry in made] == [
         ("adopted", lost[0].id), ("adopted", lost[1].id), ("snapshot", snapshot.id),
     ]  # fmt: skip
@@ -161,7 +161,7 @@ def test_an_archive_from_before_the_ledger_is_taken_up(root: Path) -> None:
     with pytest.raises(StoreError, match="nothing to vouch for"):
         seen(root)
     snapshot = keep(root, "2026-10")
-    made = enter(root, taken=snapshot.id, at=AT, operator="jo")
+    made = enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
     assert [entry.kind for entry in made] == ["adopted", "adopted", "adopted", "snapshot"]
     assert [entry.about["reason"] for entry in made] == ["", "", "a digit was lost", ""]
     assert verify(root).clean
@@ -172,7 +172,7 @@ def test_nothing_is_entered_after_a_broken_ledger(root: Path) -> None:
     mended(root, 2, operator="eve")
     snapshot = keep(root, "2026-10")
     with pytest.raises(StoreError, match=r"000003.json: it does not follow .* pmo verify"):
-        enter(root, taken=snapshot.id, at=AT, operator="jo")
+        enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
     with pytest.raises(StoreError, match="000003"):
         seen(root)
 
@@ -183,7 +183,7 @@ def test_an_altered_snapshot_is_not_adopted(root: Path) -> None:
     path = root / "snapshots" / "2026-10" / f"{lost.id}.json"
     rewrite(path, path.read_bytes().replace(b"demo", b"domo"))
     with pytest.raises(StoreError, match="was altered or moved"):
-        enter(root, taken="", at=AT, operator="jo")
+        enter(Ledger(root, "jo"), taken="", at=AT)
 
 
 def test_a_number_is_given_once(root: Path) -> None:
@@ -405,7 +405,7 @@ def test_a_ledger_written_anew_is_found_with_the_checkpoint_alone(root: Path) ->
     """A whole ledger that was forged follows its own rules; only the checkpoint shows that it is another."""
     checkpoint = seen(root)
     shutil.rmtree(root / "ledger")
-    enter(root, taken="", at=AT, operator="eve")
+    enter(Ledger(root, "eve"), taken="", at=AT)
     verdict = verify(root)
     assert verdict.clean
     assert "written anew as a whole" in verdict.not_proven[0]
@@ -562,7 +562,7 @@ def test_verify_tells_and_sets_the_exit_code(root: Path, tmp_path: Path) -> None
     assert pmo("checkpoint", out, root=root).exit_code == 0
     told = json.loads(out.read_bytes())
     assert (told["sequence"], told["head"]) == (3, digest_of((root / entry_path(3)).read_bytes()))
-    assert told["counts"] == {"objects": len(list(root.glob("objects/*/*/*"))), "snapshots": 3}
+    assert told["counts"] == {"objects": len(list(root.glob("objects/*/*/*"))), "snapshots": 3, "runs": 0}
     whole = pmo("verify", "--checkpoint", out, root=root)
     assert whole.exit_code == 0, whole.output
     assert "3 snapshots, 3 entries" in whole.output

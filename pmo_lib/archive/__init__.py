@@ -4,16 +4,25 @@
 
     <archive>/objects/sha256/<2 digits>/<digest>   bytes, by the sha256 that is their name
              /snapshots/<period>/<id>.json         manifests, by theirs
+             /runs/<period>/<portfolio>/<run>/     a report as it was published, with its record and SHA256SUMS
              /ledger/<number>.json                 what was kept, in order; each entry has the sha256 of the one before
              /batches/                             plans and logs of runs: not evidence, and not sealed
 
 What lies here may have been put here by anybody: it is looked up by name and hashed, and never followed, opened as
 anything but a regular file, imported or executed.
 
-Inside: ``reading`` (hostile files) < ``ledger`` < ``contents`` (what each file should hold) < ``verify``.
+Inside: ``reading`` (hostile files), ``signing`` < ``ledger`` < ``checkpoints``, ``statement`` (the run record) <
+``runs`` < ``entering`` < ``contents`` (what each file should hold) < ``verify``.
 """
 
-from pmo_lib.archive.ledger import Checkpoint, Entry, checkpoint_of, enter, read_checkpoint
+from pmo_lib.archive.checkpoints import Checkpoint, checkpoint_of, read_checkpoint
+from pmo_lib.archive.entering import enter, enter_run
+from pmo_lib.archive.ledger import Entry, Ledger
+from pmo_lib.archive.runs import Run, keep, read_run
+from pmo_lib.archive.signing import SigningKey, Trusted, new_key, read_key, read_trusted
 from pmo_lib.archive.verify import Verdict, verify
 
-__all__ = ["Checkpoint", "Entry", "Verdict", "checkpoint_of", "enter", "read_checkpoint", "verify"]
+__all__ = [
+    "Checkpoint", "Entry", "Ledger", "Run", "SigningKey", "Trusted", "Verdict", "checkpoint_of", "enter", "enter_run",
+    "keep", "new_key", "read_checkpoint", "read_key", "read_run", "read_trusted", "verify",
+]  # fmt: skip

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pmo_lib.archive.entering import told_of
 from pmo_lib.archive.ledger import (
     LOCK,
     MANIFEST,
@@ -14,7 +15,6 @@ from pmo_lib.archive.ledger import (
     is_digest,
     number_of,
     read_entry,
-    told_of,
 )
 from pmo_lib.archive.reading import Fault, Unusable, document_of, small_file
 from pmo_lib.store import digest_of
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pmo_lib.archive.ledger import Checkpoint, Entry
+    from pmo_lib.archive.checkpoints import Checkpoint
+    from pmo_lib.archive.ledger import Entry
     from pmo_lib.archive.reading import Listing
 
 OBJECT = re.compile(r"objects/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pmo_lib.archive.checkpoints import Checkpoint
     from pmo_lib.archive.contents import Contents
-    from pmo_lib.archive.ledger import Checkpoint
 
 SCHEMA = "pmo-verify/1"
 MOST_STRANGE_BYTES = 64 << 20  # larger files that are not ours are named, not hashed

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pmo_lib.cli.group import ORG, now, outputs
+from pmo_lib.cli.group import ORG, now, outputs, signing_key
 from pmo_lib.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def checkpoint(out: Path, *, org: str) -> None:
         )
     before = read_checkpoint(out, organisation=org) if out.exists() else None
     made = checkpoint_of(root, organisation=org, at=now(), before=before)
+    key = signing_key()
+    made = made if key is None else made.signed(key)
     write_atomically(out, content=made.content())
     click.echo(
         f"{org}: {made.sequence} entries, head {made.head} written to {out}; later: pmo verify --checkpoint {out}"

@@ -14,6 +14,7 @@ import click
 from pmo_lib.errors import PmoError
 
 if TYPE_CHECKING:
+    from pmo_lib.archive import SigningKey
     from pmo_lib.parameters.mapping import Mapping
     from pmo_lib.parameters.models import Organisation
     from pmo_lib.snapshots import Snapshot
@@ -54,6 +55,14 @@ def operator() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may have no user of this number
         return f"user {os.getuid()}"
+
+
+def signing_key() -> SigningKey | None:
+    """Return the key that ``PMO_SIGNING_KEY`` names, with which what is kept is signed; None: it is unsigned."""
+    from pmo_lib.archive import read_key
+
+    named = os.environ.get("PMO_SIGNING_KEY")
+    return read_key(Path(named)) if named else None
 
 
 def settings(org: str, *, mapping: str | None) -> tuple[Organisation, Mapping | None]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pmo_lib.cli.group import ORG, now, operator, outputs, settings, tell_silence
+from pmo_lib.cli.group import ORG, now, operator, outputs, settings, signing_key, tell_silence
 from pmo_lib.errors import DataContractError, ParameterError
 
 if TYPE_CHECKING:
@@ -139,15 +139,15 @@ def _paths(source: Path | None, *, mapping: Mapping | None) -> list[Path]:
 
 def ingested(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> list[Snapshot]:
     """Check what was returned and keep it: one snapshot for each period, each entered in the ledger."""
-    from pmo_lib.archive import enter
+    from pmo_lib.archive import Ledger, enter
     from pmo_lib.snapshots import Archive, take
 
     archive = Archive(outputs() / org / "archive")
-    snapshots = []
+    ledger, snapshots = Ledger(archive.root, operator(), key=signing_key()), []
     for checked in _checked(source, org=org, mapping=mapping, period=None if period == "all" else period):
         snapshot = take(checked, archive=archive, organisation=org, reason=reason)
         snapshots.append(snapshot)
-        for entry in enter(archive.root, taken=snapshot.id, at=now(), operator=operator()):
+        for entry in enter(ledger, taken=snapshot.id, at=now()):
             if entry.kind == "adopted":
                 told = f"{entry.path} had no entry in the ledger; it is adopted as entry {entry.sequence}"
                 click.echo(told, err=True)

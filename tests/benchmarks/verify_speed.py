@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from benchmarks.measured import say
 
-from pmo_lib.archive import enter, verify
+from pmo_lib.archive import Ledger, enter, verify
 from pmo_lib.store import Store, canonical_json, digest_of, write_atomically
 
 ROUNDS, LEAST_SHARE = 5, 0.80
@@ -45,7 +45,7 @@ def archive_of(root: Path, *, sizes: tuple[tuple[int, int], ...]) -> int:
         manifest = {"period": period, "sources": sources, "tables": {}, "intake": {}}
         content = canonical_json(manifest | {"previous": None, "supersedes": None, "reason": ""})
         write_atomically(root / "snapshots" / period / f"{digest_of(content)}.json", content=content, read_only=True)
-    enter(root, taken="", at="", operator="")
+    enter(Ledger(root, ""), taken="", at="")
     return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 

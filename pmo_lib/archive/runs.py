@@ -1,0 +1,159 @@
+"""A run: one report as it was published, in a folder of its own that says how it was made and never changes.
+
+::
+
+    runs/<period>/<portfolio, or _whole>/<report>-<16 digits>/
+        <report>.html          the page, byte for byte as it was published
+        <report>.json          its results
+        <report>.ipynb         the executed notebook, without anything that two runs would write differently
+        findings.json          what intake found in the returns, with the rows that could not be used
+        extract~<name>         of a roll-up: its files for other programs
+        log.jsonl              how the run went
+        run.json               the run record (:mod:`pmo_lib.archive.statement`); its sha256 gives the folder's digits
+        run.dsse.json          the same, signed, where a key was configured
+        SHA256SUMS             all of them; ``sha256sum -c SHA256SUMS`` checks the folder, the ledger names this file
+
+What the run was made of lies in the store and in ``snapshots/``: the record names it by sha256.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pmo_lib.archive.ledger import is_canonical, is_digest
+from pmo_lib.archive.reading import Unusable, document_of, small_file
+from pmo_lib.archive.signing import STATEMENT, SigningKey, envelope
+from pmo_lib.archive.statement import is_statement, told_of_run
+from pmo_lib.errors import StoreError
+from pmo_lib.store import canonical_json, digest_of, digest_of_file, inside, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SUMS, RECORD, ENVELOPE, LOG, FINDINGS = "SHA256SUMS", "run.json", "run.dsse.json", "log.jsonl", "findings.json"
+WHOLE = "_whole"  # where the organisation's own runs lie: no portfolio has such an id
+FOLDERS = re.compile(
+    r"runs/([0-9]{4}-(?:0[1-9]|1[0-2]))/(_whole|[A-Za-z0-9][A-Za-z0-9._-]{0,63})/([a-z][a-z0-9_]{0,63})-([0-9a-f]{16})"
+)
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,120}")
+LINE = re.compile(r"([0-9a-f]{64})  (" + NAME.pattern + ")")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it was read: its folder in the archive, the sha256 of its SHA256SUMS, and what record and sums say."""
+
+    place: str
+    digest: str
+    sums: dict[str, str]
+    statement: dict[str, Any]
+
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        """What a ledger entry repeats of it: period, portfolio, report, snapshot, supersedes, reason, draft."""
+        return told_of_run(self.statement)
+
+    @property
+    def report(self) -> str:
+        """Its report."""
+        return str(self.about["report"])
+
+
+def places(root: Path, *, period: str = "*") -> list[str]:
+    """Return the folders of all runs, or of those of a period, in order."""
+    found = (path.relative_to(root).as_posix() for path in root.glob(f"runs/{period}/*/*"))
+    return sorted(place for place in found if FOLDERS.fullmatch(place))
+
+
+def place_of(sums: str) -> str:
+    """Return the folder of a run whose SHA256SUMS has this path; "" if it is none."""
+    place, _, name = sums.rpartition("/")
+    return place if name == SUMS and FOLDERS.fullmatch(place) else ""
+
+
+def read_run(root: Path, *, place: str) -> Run:
+    """Read record and sums of a run; Unusable if they do not belong together. Its other files are not looked at."""
+    found = FOLDERS.fullmatch(place)
+    if found is None:
+        raise Unusable("wrong name", "no run has such a folder")
+    content = small_file(root / place / SUMS)
+    sums = _sums(content)
+    record = small_file(root / place / RECORD)
+    if sums.get(RECORD) != digest_of(record) or not digest_of(record).startswith(found[4]):
+        raise Unusable("altered", f"{RECORD} is not the one that {SUMS} and the folder's name speak of")
+    statement = document_of(record)
+    if not is_statement(statement) or not is_canonical(statement, content=record):
+        raise Unusable("not ours", f"{RECORD} is not a statement as a run writes it")
+    about = told_of_run(statement)
+    if [about["period"], about["portfolio"] or WHOLE, about["report"]] != [found[1], found[2], found[3]]:
+        raise Unusable("wrong name", "its record speaks of another run: it was moved or copied here")
+    return Run(place, digest_of(content), sums, statement)
+
+
+def _sums(content: bytes) -> dict[str, str]:
+    try:
+        text = content.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Unusable("altered", "it is not a list of sha256 sums") from error
+    lines = [LINE.fullmatch(line) for line in text.removesuffix("\n").split("\n")]
+    sums = {line[2]: line[1] for line in lines if line}
+    if not text.endswith("\n") or len(sums) != len(lines) or _written(sums) != content:
+        raise Unusable("altered", "it is not a list of sha256 sums as a run writes it")
+    return sums
+
+
+def _written(sums: dict[str, str]) -> bytes:
+    return "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
+
+
+def complete(folder: Path, *, statement: dict[str, Any], key: SigningKey | None) -> str:
+    """Write record, envelope and sums into the folder of a run that holds all its other files; return its last name.
+
+    Doing it twice, after the first was cut off, does no harm.
+    """
+    record = canonical_json(statement)
+    files = {RECORD: record} | ({ENVELOPE: envelope(record, kind=STATEMENT, key=key)} if key else {})
+    for name in (RECORD, ENVELOPE, SUMS):
+        (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        _write(folder / name, content=content)
+    sums = {path.name: digest_of_file(path) for path in folder.iterdir()}
+    if strange := [name for name in sums if not NAME.fullmatch(name)]:
+        raise StoreError(f"a run cannot keep a file named {strange[0]!r}", fix="give it a plain name")
+    _write(folder / SUMS, content=_written(sums))
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    sync_folder(folder)
+    return f"{told_of_run(statement)['report']}-{digest_of(record)[:16]}"
+
+
+def _write(path: Path, *, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def keep(folder: Path, *, root: Path, statement: dict[str, Any], key: SigningKey | None) -> Run:
+    """Complete the folder of a run and move it into the archive by one rename; return it. Objects come first."""
+    name, about = complete(folder, statement=statement, key=key), told_of_run(statement)
+    parts = ("runs", str(about["period"]), str(about["portfolio"] or WHOLE), name)
+    target = inside(root, parts=parts)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder.replace(target)
+    sync_folder(target.parent)
+    return read_run(root, place="/".join(parts))
+
+
+def results_kept(root: Path, *, periods: Iterator[str] | list[str]) -> set[str]:
+    """Return the sha256 of the results of all runs of some periods."""
+    found = set()
+    for place in (one for period in periods for one in places(root, period=period)):
+        run = read_run(root, place=place)
+        found.add(run.sums.get(f"{run.report}.json", ""))
+    return {digest for digest in found if is_digest(digest)}
