@@ -186,8 +186,18 @@ def digests(folder: Path, *, periods: Iterable[str]) -> dict[str, str]:
     return {period: _digest(folder / period) for period in periods}
 
 
+def looked_at(folder: Path, *, periods: Iterable[str]) -> dict[str, str]:
+    """Return the files that :func:`published` looks at there, by their place below the folder, with their sha256."""
+    paths = [path for period in periods for path in (*_results(folder / period), folder / period / STATE_FILE)]
+    return {path.relative_to(folder).as_posix(): digest_of_file(path) for path in paths if path.is_file()}
+
+
+def _results(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("[!_]*/*.json")) if path.with_suffix(".html").exists()]
+
+
 def _digest(folder: Path) -> str:
-    pages = [path for path in sorted(folder.glob("[!_]*/*.json")) if path.with_suffix(".html").exists()]
+    pages = _results(folder)
     seen = [[f"{path.parent.name}/{path.name}", digest_of_file(path)] for path in pages]
     own = [[row[key] for key in ("portfolio_id", "report", "stage", "cause")] for row in read_failures(folder)]
     failures = sorted(row for row in own if row[0])  # an organisation's report reads portfolios' only

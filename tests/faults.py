@@ -346,7 +346,7 @@ def run(root: Path, *, organisation: str = "demo", period: str = PERIOD, **more:
     request = Request(organisation, period, jobs=2, **more)
     outputs = root / "outputs"
     try:
-        done = (resume(request, outputs=outputs, tell=lambda *_: None) if resumed
+        done = (resume(request, root=root, outputs=outputs, tell=lambda *_: None) if resumed
                 else run_period(request, root=root, outputs=outputs, tell=lambda *_: None))  # fmt: skip
     except PmoError as error:
         return error.exit_code, []

@@ -328,7 +328,7 @@ def cut_off(root: Path, *, after: int) -> list[tuple[str, str]]:
 def finish(root: Path) -> dict[tuple[str, str], Done]:
     """Resume the house's last batch."""
     request = Request(organisation="demo", period="2026-09")
-    done = resume(request, outputs=root / "outputs", tell=lambda *_: None)
+    done = resume(request, root=root, outputs=root / "outputs", tell=lambda *_: None)
     return {(one.portfolio, one.report): one for one in done}
 
 

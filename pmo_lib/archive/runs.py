@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUMS, RECORD, ENVELOPE, LOG, FINDINGS = "SHA256SUMS", "run.json", "run.dsse.json", "log.jsonl", "findings.json"
+RUN_FILES = (SUMS, RECORD, ENVELOPE)
 WHOLE = "_whole"  # where the organisation's own runs lie: no portfolio has such an id
 FOLDERS = re.compile(
     r"runs/([0-9]{4}-(?:0[1-9]|1[0-2]))/(_whole|[A-Za-z0-9][A-Za-z0-9._-]{0,63})/([a-z][a-z0-9_]{0,63})-([0-9a-f]{16})"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pmo_lib.cli.group import ORG, outputs, snapshot_of, tell_silence
+from pmo_lib.cli.group import ORG, operator, outputs, signing_key, snapshot_of, tell_silence
 from pmo_lib.cli.returns import ingested
 from pmo_lib.errors import ParameterError
 
@@ -132,7 +132,7 @@ def _run(wanted: dict[str, Any]) -> list[Done]:
     request = _request(wanted)
     with _progress() as tell:
         if wanted.get("resume"):
-            return resume(request, outputs=outputs(), tell=tell)
+            return resume(request, root=find_root(), outputs=outputs(), tell=tell)
         return run(request, root=find_root(), outputs=outputs(), tell=tell)
 
 
@@ -146,6 +146,8 @@ def _request(wanted: dict[str, Any]) -> Request:
         portfolios=tuple(wanted.get("portfolios", ())),
         reports=tuple(wanted.get("reports", ())),
         overrides=_overrides(wanted.get("settings", ())),
+        operator=operator(),
+        key=signing_key(),
         **{name: wanted[name] for name in plain if name in wanted},
     )
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.archive.runs import WHOLE
 from pmo_lib.batch.staging import PART
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from pmo_lib.engine import EngineName
 
-WHOLE = "_whole"  # where the organisation's own reports are staged: no portfolio has such an id
 _LATE = (
     "fsspec.implementations.chained", "holidays.countries", "plotly.colors", "pyarrow.acero", "pyarrow.dataset",
     "pyarrow.pandas_compat",

@@ -17,6 +17,7 @@ from pmo_lib.store import digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pmo_lib.archive import SigningKey
     from pmo_lib.engine import EngineName
     from pmo_lib.parameters.models import Organisation, Portfolio, Reports, Section
     from pmo_lib.snapshots import Snapshot
@@ -39,6 +40,8 @@ class Request:
         Run also what is unchanged since it was published.
     only_failed
         Run only what failed or is missing, and the organisation's reports where that changes them.
+    operator, key
+        Who asks for it, and what the records of the runs are signed with; None: they are unsigned.
     """
 
     organisation: str
@@ -53,6 +56,8 @@ class Request:
     memory_mib: int | None = 4_096
     again: bool = False
     only_failed: bool = False
+    operator: str = ""
+    key: SigningKey | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -182,11 +187,19 @@ def _source_digest(package: str) -> str:
 
 def environment_digest(root: Path) -> str:
     """Return one sha256 of the lock, of the names and versions of the installed packages, and of Python's version."""
+    return digest_of(canonical_json(installed(root)))
+
+
+def installed(root: Path) -> dict[str, Any]:
+    """Return the sha256 of the lock, names and versions of the installed packages, and Python's version."""
     lock = root / LOCK
     folders = [Path(folder) for folder in sys.path if Path(folder).is_dir()]
-    installed = sorted({path.name for folder in folders for path in folder.glob("*.dist-info")})
-    text = [digest_of(lock.read_bytes()) if lock.is_file() else "none", *installed, sys.version]
-    return digest_of("\n".join(text).encode())
+    names = {path.name.removesuffix(".dist-info") for folder in folders for path in folder.glob("*.dist-info")}
+    return {
+        "lock": digest_of(lock.read_bytes()) if lock.is_file() else None,
+        "packages": sorted("==".join(name.rsplit("-", 1)) for name in names),
+        "python": sys.version,
+    }
 
 
 def _unknown(names: Iterable[str], *, known: Iterable[str], noun: str) -> list[str]:

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pmo_lib.archive import Ledger
+from pmo_lib.archive.runs import WHOLE
 from pmo_lib.batch.folder import Batch, drafted, latest, unbegun
 from pmo_lib.batch.journal import Journal
 from pmo_lib.batch.lock import locked
@@ -21,6 +23,7 @@ from pmo_lib.errors import Interrupted, ParameterError, PmoError, ReportError, S
 from pmo_lib.render.charts import write_assets
 from pmo_lib.render.paths import without_paths
 from pmo_lib.runner.job import Job, warm_modules
+from pmo_lib.runner.keeping import Keeping
 from pmo_lib.runner.kept import drop_failed, keep_failed
 from pmo_lib.runner.plan import Plan, Request, inputs_of, plan
 from pmo_lib.runner.state import FAILED, PUBLISHED, UNCHANGED, Done, unpublished, write_state
@@ -65,10 +68,13 @@ def run(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, in
         if request.only_failed:
             planned = _only_failed(planned, folder=outputs / request.organisation)
         batch = draft.begin(_written(request, planned=planned))
-        return _Run(request, replace(planned, root=batch.inputs), batch, outputs, tell).carry_out()
+        keeping = _keeping(
+            request, planned=replace(planned, root=batch.inputs), batch=batch, outputs=outputs, root=root
+        )
+        return _Run(request, keeping, batch, outputs, tell).carry_out()
 
 
-def resume(request: Request, *, outputs: Path, tell: Callable[[Done, int], None]) -> list[Done]:
+def resume(request: Request, *, root: Path, outputs: Path, tell: Callable[[Done, int], None]) -> list[Done]:
     """Finish the last batch of an organisation and period, with the inputs that it began with.
 
     Of the request only organisation, period, processes and limits count; the rest is the batch's own. A batch that has
@@ -111,7 +117,8 @@ def resume(request: Request, *, outputs: Path, tell: Callable[[Done, int], None]
                 problems=[],
             )
         phases = tuple(tuple((portfolio, report) for portfolio, report in phase) for phase in written["phases"])
-        return _Run(request, replace(planned, phases=phases), batch, outputs, tell).carry_out()
+        keeping = _keeping(request, planned=replace(planned, phases=phases), batch=batch, outputs=outputs, root=root)
+        return _Run(request, keeping, batch, outputs, tell).carry_out()
 
 
 def explain(request: Request, *, root: Path, outputs: Path) -> list[tuple[str, str, list[str]]]:
@@ -145,12 +152,14 @@ class _Run:
     """One run of a batch under way; its lock is held."""
 
     request: Request
-    planned: Plan
+    keeping: Keeping
     batch: Batch
     outputs: Path
     tell: Callable[[Done, int], None]
 
     def __post_init__(self) -> None:
+        self.planned = self.keeping.planned
+        self.why: dict[tuple[str, str], list[str]] = {}
         self.folder = self.outputs / self.request.organisation
         self.period = inside(self.folder, parts=(self.request.period,))
         self.journal = Journal(self.batch.log)
@@ -173,7 +182,9 @@ class _Run:
 
     def _carry_out(self) -> None:
         write_assets(inside(self.period, parts=("assets",)))
+        self.keeping.begin()
         for path in staged(self.batch.staged):  # done before the batch was cut off
+            self.keeping.keep(self._job(path.parent.name.removeprefix(WHOLE), report=path.name))
             publish(path, root=self.folder)
         shutil.rmtree(self.batch.staged, ignore_errors=True)  # and what else it left there may be torn
         for phase in self.planned.phases:
@@ -201,7 +212,9 @@ class _Run:
         unchanged, jobs = Unchanged(self.folder, self.planned), []
         for portfolio, report in phase:
             record = None if self.request.again else unchanged.record(portfolio, report=report)
-            if record is None or unchanged.differences(record, portfolio=portfolio, report=report):
+            why = [] if record is None else unchanged.differences(record, portfolio=portfolio, report=report)
+            if record is None or why:
+                self.why[portfolio, report] = why
                 jobs.append(self._job(portfolio, report=report))
             else:
                 told = {"as_of": record["as_of"], "made_from": record["snapshot"]}
@@ -225,7 +238,7 @@ class _Run:
     def _settle(self, outcome: Outcome) -> Done:
         """Publish a finished report, or say why it failed and keep its notebook."""
         job: Job = outcome.job
-        error = outcome.error or self._published(job)
+        error = outcome.error or self._published(job, outcome=outcome)
         done = Done(
             job.portfolio,
             job.report,
@@ -241,11 +254,12 @@ class _Run:
         keep_failed(job, done=done, folder=self.period)
         return done
 
-    def _published(self, job: Job) -> ReportError | None:
-        """Publish what a job staged, again after a while where the disk is at fault; return what is wrong, if it is."""
+    def _published(self, job: Job, *, outcome: Outcome) -> ReportError | None:
+        """Keep and publish what a job staged, again where the disk is at fault; return what is wrong, if it is."""
         attempt = 1
         while True:
             try:
+                self.keeping.keep(job, outcome=outcome, why=self.why[job.portfolio, job.report])
                 publish(job.staged, root=self.folder)
             except OSError as error:
                 if attempt == PUBLISHING_ATTEMPTS or error.errno not in INFRASTRUCTURE:
@@ -313,6 +327,12 @@ def _interruptible() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _keeping(request: Request, *, planned: Plan, batch: Batch, outputs: Path, root: Path) -> Keeping:
+    folder = outputs / request.organisation
+    ledger = Ledger(folder / "archive", request.operator, key=request.key)
+    return Keeping(folder, root, planned, batch.number, ledger)
 
 
 def _snapshot(request: Request, *, outputs: Path, chosen: str = "") -> Snapshot:
