@@ -7,66 +7,29 @@ import multiprocessing
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings, strategies as st
-from returns import small_return
+from kept_runs import AT, copied, files_of, rewrite, seen, snapshot_kept, taken
 
 from pmo_lib.archive import Checkpoint, Ledger, Verdict, checkpoint_of, enter, read_checkpoint, verify
-from pmo_lib.archive.ledger import LOCK, entry_path
+from pmo_lib.archive.ledger import entry_path
 from pmo_lib.cli import commands
 from pmo_lib.errors import ParameterError, StoreError
-from pmo_lib.snapshots import Archive, Snapshot, take
+from pmo_lib.snapshots import Archive
 from pmo_lib.store import canonical_json, digest_of, write_once
-
-AT = "2026-10-02T09:30:00+00:00"
-PORTFOLIOS = {"HWY": ["H1", "H2"], "ICT": ["I1"]}
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file that was returned."""
-
-    name: str
-    content: bytes
-
-    @property
-    def size(self) -> int:
-        """Its bytes."""
-        return len(self.content)
-
-    def read(self) -> bytes:
-        """Return them."""
-        return self.content
-
-
-def keep(root: Path, period: str, *, cost: str = "1000.10", reason: str = "") -> Snapshot:
-    """Take a small return as a snapshot, and make no entry."""
-    year, month = map(int, period.split("-"))
-    checked = small_return(period, date(year, month, 28), portfolios=PORTFOLIOS, cost=cost)
-    checked.sources = (Source("file.xlsx", f"{period} {cost}".encode() * 9),)
-    return take(checked, archive=Archive(root), organisation="demo", reason=reason)
-
-
-def kept(root: Path, period: str, **more: str) -> Snapshot:
-    """Take a small return as a snapshot, and enter it."""
-    snapshot = keep(root, period, **more)
-    enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
-    return snapshot
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive of three snapshots, the last of which corrects the second."""
     root = tmp_path_factory.mktemp("sound") / "demo" / "archive"
-    kept(root, "2026-08")
-    kept(root, "2026-09")
-    kept(root, "2026-09", cost="2000.10", reason="a digit was lost")
+    snapshot_kept(root, "2026-08")
+    snapshot_kept(root, "2026-09")
+    snapshot_kept(root, "2026-09", cost="2000.10", reason="a digit was lost")
     return root
 
 
@@ -74,32 +37,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(sound: Path, tmp_path: Path) -> Path:
     """A copy of it, to be altered."""
     return copied(sound, tmp_path / "demo" / "archive")
-
-
-def copied(sound: Path, root: Path) -> Path:
-    """Return a copy of an archive, in place of an earlier one."""
-    shutil.rmtree(root, ignore_errors=True)
-    shutil.copytree(sound, root)
-    return root
-
-
-def seen(root: Path) -> Checkpoint:
-    """Return its checkpoint."""
-    return checkpoint_of(root, organisation="demo", at=AT)
-
-
-def files(root: Path) -> list[str]:
-    """Return all files but the lock, which holds nothing."""
-    every = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
-    return [path for path in every if path != LOCK]
-
-
-def rewrite(path: Path, content: bytes) -> None:
-    """Put other bytes in the place of a read-only file."""
-    path.unlink(missing_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    path.chmod(0o444)
 
 
 def whats(verdict: Verdict) -> dict[str, str]:
@@ -134,17 +71,17 @@ def test_entries_follow_each_other(sound: Path) -> None:
 
 def test_the_same_return_is_entered_once(root: Path) -> None:
     """Taking what is there makes no second entry."""
-    snapshot = keep(root, "2026-08")
+    snapshot = taken(root, "2026-08")
     assert enter(Ledger(root, "jo"), taken=snapshot.id, at=AT) == []
     assert verify(root).clean
 
 
 def test_what_a_crash_left_without_an_entry_is_adopted(root: Path) -> None:
     """A snapshot whose ingest was cut off before its entry is told, and adopted by the next ingest, in order."""
-    lost = [keep(root, "2026-10"), keep(root, "2026-10", cost="3.00", reason="again")]
+    lost = [taken(root, "2026-10"), taken(root, "2026-10", cost="3.00", reason="again")]
     verdict = verify(root)
     assert whats(verdict) == {f"snapshots/2026-10/{one.id}.json": "not in the ledger" for one in lost}
-    snapshot = keep(root, "2026-11")
+    snapshot = taken(root, "2026-11")
     made = enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
     assert [(entry.kind, entry.sha256) for entry in made] == [
         ("adopted", lost[0].id), ("adopted", lost[1].id), ("snapshot", snapshot.id),
@@ -160,7 +97,7 @@ def test_an_archive_from_before_the_ledger_is_taken_up(root: Path) -> None:
     assert set(whats(verify(root)).values()) == {"not in the ledger"}
     with pytest.raises(StoreError, match="nothing to vouch for"):
         seen(root)
-    snapshot = keep(root, "2026-10")
+    snapshot = taken(root, "2026-10")
     made = enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
     assert [entry.kind for entry in made] == ["adopted", "adopted", "adopted", "snapshot"]
     assert [entry.about["reason"] for entry in made] == ["", "", "a digit was lost", ""]
@@ -170,7 +107,7 @@ def test_an_archive_from_before_the_ledger_is_taken_up(root: Path) -> None:
 def test_nothing_is_entered_after_a_broken_ledger(root: Path) -> None:
     """A ledger that is not whole is not gone on with: neither an entry nor a checkpoint would mean anything."""
     mended(root, 2, operator="eve")
-    snapshot = keep(root, "2026-10")
+    snapshot = taken(root, "2026-10")
     with pytest.raises(StoreError, match=r"000003.json: it does not follow .* pmo verify"):
         enter(Ledger(root, "jo"), taken=snapshot.id, at=AT)
     with pytest.raises(StoreError, match="000003"):
@@ -179,7 +116,7 @@ def test_nothing_is_entered_after_a_broken_ledger(root: Path) -> None:
 
 def test_an_altered_snapshot_is_not_adopted(root: Path) -> None:
     """What does not have the bytes of its name is not entered."""
-    lost = keep(root, "2026-10")
+    lost = taken(root, "2026-10")
     path = root / "snapshots" / "2026-10" / f"{lost.id}.json"
     rewrite(path, path.read_bytes().replace(b"demo", b"domo"))
     with pytest.raises(StoreError, match="was altered or moved"):
@@ -198,7 +135,7 @@ def test_a_number_is_given_once(root: Path) -> None:
 def _write(root: Path, periods: tuple[str, ...], start: Any) -> None:
     start.wait()
     for period in periods:
-        kept(root, period)
+        snapshot_kept(root, period)
 
 
 def test_two_writers_make_one_row_of_entries(root: Path) -> None:
@@ -227,14 +164,14 @@ def test_a_sound_archive_has_no_fault(root: Path) -> None:
             verdict = verify(root, checkpoint=checkpoint, threads=threads)
             assert (verdict.faults, verdict.notices) == ((), ())
     assert verdict.counts["entries"] == verdict.counts["snapshots"] == 3
-    assert verdict.counts["bytes"] == sum((root / path).stat().st_size for path in files(root))
+    assert verdict.counts["bytes"] == sum((root / path).stat().st_size for path in files_of(root))
     assert "nothing after entry 2" in verdict.not_proven[0]
 
 
 def test_what_may_be_is_a_notice(root: Path) -> None:
     """Lost permissions, an object that a refused ingest left, and a write that was cut off alter nothing."""
     assert verify(root).notices == ()
-    victim = files(root)[0]
+    victim = files_of(root)[0]
     (root / victim).chmod(0o644)
     orphan = Archive(root).store.put(b"put before the return was refused")
     part = f"ledger/.{Path(entry_path(4)).name}.abcd1234.part"
@@ -292,7 +229,7 @@ def delete(root: Path, victim: str, _: st.DataObject) -> list[str]:
 
 def swap(root: Path, victim: str, data: st.DataObject) -> list[str]:
     """Let two files change places."""
-    other = data.draw(st.sampled_from([path for path in files(root) if path != victim]))
+    other = data.draw(st.sampled_from([path for path in files_of(root) if path != victim]))
     first, second = (root / victim).read_bytes(), (root / other).read_bytes()
     rewrite(root / victim, second)
     rewrite(root / other, first)
@@ -348,7 +285,7 @@ ALTERATIONS: tuple[Alter, ...] = (
 def test_every_alteration_is_found_and_named(alter: Alter, data: st.DataObject, sound: Path, tmp_path: Path) -> None:
     """Whatever is done to any one file, the verdict names that file and says what it means, on one plain line."""
     root = copied(sound, tmp_path / "demo" / "archive")
-    victim = data.draw(st.sampled_from(files(root)))
+    victim = data.draw(st.sampled_from(files_of(root)))
     touched = alter(root, victim, data)
     verdict = verify(root, checkpoint=seen(sound))
     assert not verdict.clean
@@ -361,7 +298,7 @@ def test_every_alteration_is_found_and_named(alter: Alter, data: st.DataObject, 
 def test_faults_are_explained(root: Path) -> None:
     """A file that moved is followed to where it is, and an object is told with what it was to whom."""
     store = Archive(root).store
-    snapshot = keep(root, "2026-08")
+    snapshot = taken(root, "2026-08")
     tables = {name: store.path(entry["sha256"]) for name, entry in snapshot.manifest["tables"].items()}
     tables["projects"].rename(root / "projects.parquet")
     content = tables["status"].read_bytes()
@@ -513,7 +450,7 @@ def test_a_hostile_manifest_is_a_fault_and_no_crash(root: Path, content: bytes) 
 
 def test_huge_files_are_named_and_not_read(root: Path) -> None:
     """A manifest, an entry or a stranger of a terabyte costs nothing, and an object's true size is known beforehand."""
-    source = keep(root, "2026-08").manifest["sources"][0]["sha256"]
+    source = taken(root, "2026-08").manifest["sources"][0]["sha256"]
     names = [f"snapshots/2026-09/{'0' * 64}.json", entry_path(4), "big", f"objects/sha256/{source[:2]}/{source}"]
     for name in names:
         (root / name).chmod(0o644) if (root / name).exists() else None
@@ -567,7 +504,7 @@ def test_verify_tells_and_sets_the_exit_code(root: Path, tmp_path: Path) -> None
     assert whole.exit_code == 0, whole.output
     assert "3 snapshots, 3 entries" in whole.output
     assert seen(root).head in whole.output
-    victim = files(root)[-1]
+    victim = files_of(root)[-1]
     (root / victim).unlink()
     broken = pmo("verify", "--json", root=root)
     document = json.loads(broken.output)
@@ -581,7 +518,7 @@ def test_a_checkpoint_is_kept_outside_and_never_turned_back(root: Path, tmp_path
     out = tmp_path / "seen.json"
     assert isinstance(pmo("checkpoint", root / "seen.json", root=root).exception, ParameterError)
     assert pmo("checkpoint", out, root=root).exit_code == 0
-    kept(root, "2026-10")
+    snapshot_kept(root, "2026-10")
     assert pmo("checkpoint", out, root=root).exit_code == 0
     newest = out.read_bytes()
     assert json.loads(newest)["sequence"] == 4

@@ -7,12 +7,12 @@ contract refused, 5 another run of the organisation and period is at work, 130 i
 The rooms are imported inside the commands, so that ``pmo --help`` answers at once.
 """
 
-from pmo_lib.cli.archive import checkpoint, verify
+from pmo_lib.cli.archive import archive, checkpoint, verify
 from pmo_lib.cli.group import commands, main
 from pmo_lib.cli.reports import demo, run, trace
 from pmo_lib.cli.returns import check, ingest, template
 
-for _each in (template, check, ingest, run, trace, verify, checkpoint, demo):
+for _each in (template, check, ingest, run, trace, verify, checkpoint, archive, demo):
     commands.add_command(_each)
 
 __all__ = ["commands", "main"]

@@ -1,4 +1,4 @@
-"""The archive: a checkpoint for a place outside, and a check of every byte."""
+"""The archive: a checkpoint for a place outside, a check of every byte, and the commands that look after it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ from pmo_lib.errors import ParameterError
 
 if TYPE_CHECKING:
     from pmo_lib.archive import Verdict
+
+
+@click.group()
+def archive() -> None:
+    """Look after the archive."""
+
+
+@archive.command()
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def key(out: Path) -> None:
+    """Make a key to sign with: the private half at OUT, for PMO_SIGNING_KEY; the public one at OUT.pub, for verify."""
+    from pmo_lib.archive import new_key
+
+    made = new_key(out)
+    click.echo(f"key {made.keyid[:12]}: private {out}, public {out}.pub; sign with PMO_SIGNING_KEY={out}")
 
 
 @click.command()
@@ -36,8 +51,8 @@ def checkpoint(out: Path, *, org: str) -> None:
         )
     before = read_checkpoint(out, organisation=org) if out.exists() else None
     made = checkpoint_of(root, organisation=org, at=now(), before=before)
-    key = signing_key()
-    made = made if key is None else made.signed(key)
+    signer = signing_key()
+    made = made if signer is None else made.signed(signer)
     write_atomically(out, content=made.content())
     click.echo(
         f"{org}: {made.sequence} entries, head {made.head} written to {out}; later: pmo verify --checkpoint {out}"

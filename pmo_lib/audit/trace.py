@@ -1,4 +1,4 @@
-"""What an auditor asks of what is published: a figure, traced down to file, sheet and row, and made again from them."""
+"""A published figure, traced down to file, sheet and row, and made again from them and from nothing else."""
 
 from __future__ import annotations
 
