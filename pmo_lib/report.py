@@ -17,6 +17,7 @@ import pandas as pd
 from IPython.display import display
 from markupsafe import Markup
 
+from pmo_lib.archive.evidence import restated
 from pmo_lib.errors import ParameterError, ReportError
 from pmo_lib.known import Known
 from pmo_lib.metrics.explained import About, Explanation, explained
@@ -26,6 +27,7 @@ from pmo_lib.metrics.named_health import Health
 from pmo_lib.metrics.named_risk import Risks
 from pmo_lib.metrics.named_rollup import FIGURES, REPORTS, Rollup
 from pmo_lib.metrics.quality import accounts, findings as listed
+from pmo_lib.metrics.restated import changed_figures
 from pmo_lib.metrics.submission import ON_TIME, UNDATED, arrival_words, arrivals, noteworthy
 from pmo_lib.parameters.load import find_root, load_reports, load_sections, settings_for
 from pmo_lib.parameters.traced import noted, traced
@@ -39,13 +41,16 @@ from pmo_lib.results import (
     owed_places,
     owed_reports,
     pages_of,
+    parse,
     placed,
+    plain,
     read_failures,
 )
 from pmo_lib.sentences.captions import stated
 from pmo_lib.sentences.quality import rows_told, standing_sentences
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot
 from pmo_lib.tables.explained import figures_html, tracing
+from pmo_lib.tables.restated import restated_html
 from pmo_lib.tables.tiles import tiles_html, written
 from pmo_lib.theme import counted, day, month
 
@@ -58,6 +63,7 @@ if TYPE_CHECKING:
 ECHO = "application/vnd.pmo.echo+json"
 EXHIBIT = "application/vnd.pmo.exhibit+json"
 PUBLISHED = "application/vnd.pmo.published+json"
+RESTATED = "application/vnd.pmo.restated+json"
 PLOTLY = "application/vnd.plotly.v1+json"
 MOST_TOLD = 8
 # What the figures of a report are about; every figure that it publishes is named there.
@@ -314,6 +320,26 @@ class Book(Known):
             every, command=tracing(self.identity)
         )
         _html(page, extra={PUBLISHED: note})
+        self._tell_restated(figures)
+
+    def _tell_restated(self, figures: pd.DataFrame) -> None:
+        """Say what a correction changed of what was reported, if one did; the page has it at its top."""
+        if not self.snapshot.kept["supersedes"]:
+            return
+        root, of = self.snapshot.archive.root, {"portfolio": self.portfolio, "report": self.report.name}
+        restates = restated(root, snapshot=self.snapshot.id, of=of | {"period": self.snapshot.period})
+        if restates is None:
+            return
+        run = restates.run
+        document = json.loads(run.read(f"{self.report.name}.json"))
+        labels = {name: told.label for name, told in self.told.items()}
+        now = figures.assign(
+            value=[plain(value, where="a figure") for value in figures["value"]],
+            label=[labels.get(name, "") for name in figures["name"]],
+        )
+        changed = changed_figures(parse(document).figures, restated=now)
+        notice = restated_html(changed, run=run.place, corrected=restates.corrected)
+        _html(notice, extra={RESTATED: {"run": run.place, "figures": len(changed)}})
 
     @property
     def read(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ What lies here may have been put here by anybody: it is looked up by name and ha
 anything but a regular file, imported or executed.
 
 Inside: ``reading`` (hostile files), ``signing`` < ``ledger`` < ``checkpoints``, ``statement`` (the run record) <
-``runs`` < ``entering`` < ``contents`` (what each file should hold) < ``verify``.
+``runs`` < ``entering``, ``evidence`` < ``contents`` (what each file should hold) < ``verify``.
 """
 
 from pmo_lib.archive.checkpoints import Checkpoint, checkpoint_of, read_checkpoint

@@ -41,18 +41,29 @@ WHOLE = "_whole"  # where the organisation's own runs lie: no portfolio has such
 FOLDERS = re.compile(
     r"runs/([0-9]{4}-(?:0[1-9]|1[0-2]))/(_whole|[A-Za-z0-9][A-Za-z0-9._-]{0,63})/([a-z][a-z0-9_]{0,63})-([0-9a-f]{16})"
 )
+MOST_FILE_BYTES = 1 << 30
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,120}")
 LINE = re.compile(r"([0-9a-f]{64})  (" + NAME.pattern + ")")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was read: its folder in the archive, the sha256 of its SHA256SUMS, and what record and sums say."""
+    """A run as it was read: its place in an archive, the sha256 of its SHA256SUMS, and what record and sums say."""
 
+    root: Path
     place: str
     digest: str
     sums: dict[str, str]
     statement: dict[str, Any]
+
+    def read(self, name: str) -> bytes:
+        """Return one of its files; Unusable if it is missing or altered."""
+        if name not in self.sums:
+            raise Unusable("missing", f"{self.place} has no {name}")
+        content = small_file(self.root / self.place / name, most=MOST_FILE_BYTES)
+        if digest_of(content) != self.sums[name]:
+            raise Unusable("altered", f"{self.place}/{name} is not what {SUMS} says")
+        return content
 
     @cached_property
     def about(self) -> dict[str, Any]:
@@ -93,7 +104,7 @@ def read_run(root: Path, *, place: str) -> Run:
     about = told_of_run(statement)
     if [about["period"], about["portfolio"] or WHOLE, about["report"]] != [found[1], found[2], found[3]]:
         raise Unusable("wrong name", "its record speaks of another run: it was moved or copied here")
-    return Run(place, digest_of(content), sums, statement)
+    return Run(root, place, digest_of(content), sums, statement)
 
 
 def _sums(content: bytes) -> dict[str, str]:

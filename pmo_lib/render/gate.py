@@ -19,7 +19,7 @@ from pmo_lib.parameters.documents import has_secret_shape
 from pmo_lib.render.charts import PLOTLY, asset_name, library, page_script
 from pmo_lib.render.page import IDENTITY, SCRAP, contents, identity, policy
 from pmo_lib.render.paths import machine_roots
-from pmo_lib.report import ECHO, EXHIBIT, PUBLISHED
+from pmo_lib.report import ECHO, EXHIBIT, PUBLISHED, RESTATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 SHOWABLE = {
-    PLOTLY, ECHO, EXHIBIT, PUBLISHED, "text/html", "text/plain", "text/markdown", "text/latex", "image/svg+xml",
-    "image/png", "image/jpeg",
+    PLOTLY, ECHO, EXHIBIT, PUBLISHED, RESTATED, "text/html", "text/plain", "text/markdown", "text/latex",
+    "image/svg+xml", "image/png", "image/jpeg",
 }  # fmt: skip
 FORBIDDEN_TAGS = {
     "applet", "base", "embed", "form", "foreignobject", "frame", "frameset", "iframe", "link", "math", "noembed",

@@ -29,7 +29,7 @@ from pmo_lib.render.charts import (
     warm as warm_figures,
 )
 from pmo_lib.render.headings import Headings
-from pmo_lib.report import ECHO, PUBLISHED
+from pmo_lib.report import ECHO, PUBLISHED, RESTATED
 from pmo_lib.theme import page_css
 
 IDENTITY = ("organisation", "period", "portfolio", "report", "snapshot")
@@ -138,7 +138,7 @@ def _prepared(notebook: NotebookNode) -> tuple[list[NotebookNode], Markup]:
     kept_back = [source for cell in cells[: first + 1] for source in cell.metadata["code"]]
     for cell in cells[:first]:
         cell.metadata["code"] = []
-    cells[first].metadata |= {"after": str(toc), "code": ["\n\n".join(kept_back)]}
+    cells[first].metadata |= {"after": str(writer.restated + toc), "code": ["\n\n".join(kept_back)]}
     return cells, Markup("")
 
 
@@ -170,6 +170,7 @@ class _Outputs:
 
     headings: Headings = field(default_factory=Headings)
     figures: int = 0
+    restated: Markup = field(default_factory=Markup)
 
     def html(self, output: NotebookNode) -> Markup:
         """Return one output as HTML; what is not for readers gives nothing."""
@@ -179,6 +180,9 @@ class _Outputs:
             return Markup('<pre class="missing">{}</pre>').format(_ANSI.sub("", "\n".join(output.traceback)))
         data = output.data
         if any(kind.startswith(SCRAP) for kind in data):
+            return Markup("")
+        if RESTATED in data:  # known at the end only, and to be read first
+            self.restated += Markup(data["text/html"])  # noqa: S704 - the table writer escapes; the gate looks again
             return Markup("")
         if PLOTLY in data:
             self.figures += 1

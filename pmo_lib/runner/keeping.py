@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.archive import enter, enter_run
+from pmo_lib.archive.evidence import last_run
 from pmo_lib.archive.runs import LOG, RUN_FILES, keep, place_of, results_kept
 from pmo_lib.archive.statement import Dependency, statement
 from pmo_lib.batch.staging import FACTS, RUN
 from pmo_lib.render.charts import asset_name, library
 from pmo_lib.runner.plan import LOCK, PACKAGE, installed
+from pmo_lib.runner.unchanged import of_data
 from pmo_lib.store import Store, canonical_json, digest_of, digest_of_file
 from pmo_lib.workers import ENVIRONMENT
 
@@ -86,7 +88,8 @@ class Keeping:
         facts = json.loads((job.staged / FACTS).read_bytes())
         attempt = 1 if outcome is None else outcome.attempts
         self._log(folder, facts=facts, attempt=attempt, peak_mib=None if outcome is None else outcome.peak_mib)
-        before = self._before(job)
+        of = {"period": self.planned.snapshot.period, "portfolio": job.portfolio, "report": job.report}
+        before = last_run(self.ledger.entries, about=of)
         went = {
             **facts["went"],
             "batch": f"{self.planned.snapshot.period}/{self.batch}",
@@ -120,24 +123,12 @@ class Keeping:
         ]
         (folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
-    def _before(self, job: Job) -> Entry | None:
-        """Return the entry of the run that this one takes the place of."""
-        of = {"period": job.parameters["period"], "portfolio": job.portfolio, "report": job.report}
-        return next(
-            (
-                entry
-                for entry in reversed(self.ledger.entries)
-                if place_of(entry.path) and of.items() <= entry.about.items()
-            ),
-            None,
-        )
-
     def _reason(self, before: Entry | None, *, why: Iterable[str]) -> str:
         """Return why a run takes the place of another: what its operator said of the data, and what is different."""
         if before is None:
             return ""
         told = [*why] or ["it was asked for again"]
-        if before.about["snapshot"] != self.planned.snapshot.id and self.planned.snapshot.kept["reason"]:
+        if any(map(of_data, told)) and self.planned.snapshot.kept["reason"]:
             told.insert(0, str(self.planned.snapshot.kept["reason"]))
         return "; ".join(told)
 

@@ -35,6 +35,14 @@ BASIS = {
 }
 
 
+OF_DATA = ("rows of ", "what intake told of ", "the returns", "the snapshot of ")
+
+
+def of_data(reason: str) -> bool:
+    """Say whether a reason to run a report again is that what was returned changed."""
+    return reason.startswith(OF_DATA)
+
+
 @dataclass(frozen=True)
 class Unchanged:
     """Holds published reports of one organisation and period against a plan.
