@@ -1,8 +1,9 @@
 """What an auditor asks of what is published: a figure, traced down to file, sheet and row, and made again from them.
 
-Inside: ``trace`` (a figure, down to its rows).
+Inside: ``named`` (a run by any of its names, its files checked); ``trace`` (a figure, down to its rows).
 """
 
+from pmo_lib.audit.named import Kept, kept, place_of
 from pmo_lib.audit.trace import Lead, Place, Traced, led_on, lines, opened, remade, trace
 
-__all__ = ["Lead", "Place", "Traced", "led_on", "lines", "opened", "remade", "trace"]
+__all__ = ["Kept", "Lead", "Place", "Traced", "kept", "led_on", "lines", "opened", "place_of", "remade", "trace"]
