@@ -74,11 +74,11 @@ def settings(org: str, *, mapping: str | None) -> tuple[Organisation, Mapping | 
     return organisation, None if name is None else load_mapping(find_root(), org=org, name=name)
 
 
-def snapshot_of(org: str, *, period: str) -> Snapshot:
-    """Open the newest snapshot of a period."""
+def snapshot_of(org: str, *, period: str, folder: Path) -> Snapshot:
+    """Open the newest snapshot of a period, in a folder of outputs."""
     from pmo_lib.snapshots import Archive, open_snapshot
 
-    return open_snapshot(Archive(outputs() / org / "archive"), period=period)
+    return open_snapshot(Archive(folder / org / "archive"), period=period)
 
 
 def tell_silence(snapshot: Snapshot) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 @click.option("--again", is_flag=True, help="Also what is unchanged since it was published.")
 @click.option("--explain", is_flag=True, help="Say why each report would be run or not; run nothing.")
 @click.option("--resume", is_flag=True, help="Finish the last run of the period, if it was cut off.")
+@click.option("--as-of", "as_of", default=None, metavar="DATE",
+              help="As it was known then (YYYY-MM-DD, end of day UTC), beside what is published today.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(min=1), default=None, help="Processes at a time; default: one per core.")
 @click.option("--seconds", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Limit of a report.")
 @click.option("--total-seconds", type=click.FloatRange(min=1), default=None, help="Limit of the whole run.")
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     default=None,
     help="Write how the run and every report ended here, as JSON.",
 )
-def run(*, summary: Path | None, explain: bool, **wanted: Any) -> None:  # fmt: skip
+def run(*, summary: Path | None, explain: bool, as_of: str | None, **wanted: Any) -> None:  # fmt: skip
     """Run the reports of a period and publish those that pass; what is unchanged is not run again."""
     wanted["period"] = _period(wanted["org"], asked=wanted["period"])
     if wanted["resume"] and (own := _set_with_resume(wanted)):
@@ -64,14 +66,16 @@ def run(*, summary: Path | None, explain: bool, **wanted: Any) -> None:  # fmt: 
     if explain:
         _explain(wanted)
         return
-    done = _run(wanted)
+    if as_of is not None and wanted["resume"]:
+        raise click.UsageError("--as-of begins anew each time: leave out --resume")
+    folder, done = (outputs(), _run(wanted)) if as_of is None else _run_as_of(wanted, date=as_of)
     if summary is not None:
-        _write_summary(summary, org=wanted["org"], period=wanted["period"])
+        _write_summary(summary, folder=folder, org=wanted["org"], period=wanted["period"])
     failed = [one for one in done if one.status == "failed"]
     unchanged = sum(one.status == "unchanged" for one in done)
-    tell_silence(snapshot_of(wanted["org"], period=wanted["period"]))
-    told = f" ({unchanged} unchanged)" if unchanged else ""
-    click.echo(f"{len(done) - len(failed)} of {len(done)} reports published{told}: {outputs() / 'index.html'}")
+    tell_silence(snapshot_of(wanted["org"], period=wanted["period"], folder=folder))
+    told = f" ({unchanged} {'unchanged' if as_of is None else 'as reported then'})" if unchanged else ""
+    click.echo(f"{len(done) - len(failed)} of {len(done)} reports published{told}: {folder / 'index.html'}")
     if failed:
         sys.exit(1)
 
@@ -134,6 +138,14 @@ def _run(wanted: dict[str, Any]) -> list[Done]:
         if wanted.get("resume"):
             return resume(request, root=find_root(), outputs=outputs(), tell=tell)
         return run(request, root=find_root(), outputs=outputs(), tell=tell)
+
+
+def _run_as_of(wanted: dict[str, Any], *, date: str) -> tuple[Path, list[Done]]:
+    from pmo_lib.audit import run_as_of
+    from pmo_lib.parameters.load import find_root
+
+    with _progress() as tell:
+        return run_as_of(_request(wanted), date=date, root=find_root(), outputs=outputs(), tell=tell)
 
 
 def _request(wanted: dict[str, Any]) -> Request:
@@ -199,11 +211,11 @@ def _progress() -> Iterator[Callable[[Done, int], None]]:
         yield tell
 
 
-def _write_summary(path: Path, *, org: str, period: str) -> None:
+def _write_summary(path: Path, *, folder: Path, org: str, period: str) -> None:
     """Copy how the batch ended to where it was asked for."""
     from pmo_lib.batch.folder import latest
     from pmo_lib.store import write_atomically
 
-    batch = latest(outputs() / org / "archive" / "batches" / period)
+    batch = latest(folder / org / "archive" / "batches" / period)
     if batch is not None and batch.summary is not None:
         write_atomically(path, content=(json.dumps(batch.summary, indent=1, ensure_ascii=False) + "\n").encode())

@@ -1,7 +1,7 @@
 """Pure metrics by PMO subject: tables in, tidy tables out; no figure, no file, no clock.
 
 Inside, by order of use: ``movement`` (two periods, like for like), ``money``, ``risk``, ``calendar``,
-``distributions``, ``earned_value``, ``network``, ``phrases`` < ``draws``, ``statements``, ``simulation``,
+``distributions``, ``earned_value``, ``network``, ``phrases``, ``restated`` < ``draws``, ``statements``, ``simulation``,
 ``last_known``, ``earned_schedule``, ``working_time``, ``crashing`` < ``simulation_schedule``, ``simulation_cost``,
 ``fiscal``, ``ratings``, ``schedule``, ``baselines``, ``milestones``, ``submission``, ``disclosure``, ``quality``,
 ``bridge``, ``exposure``, ``attention``, ``progress``, ``critical_path``, ``dependencies`` < ``chance``, ``cohorts``,

@@ -42,6 +42,10 @@ class Request:
         Run only what failed or is missing, and the organisation's reports where that changes them.
     operator, key
         Who asks for it, and what the records of the runs are signed with; None: they are unsigned.
+    stands
+        Portfolio and report of what stands as it is, whatever else is different now → the snapshot it was made from.
+    kept
+        Whether what is published is a run in the archive.
     """
 
     organisation: str
@@ -58,6 +62,8 @@ class Request:
     only_failed: bool = False
     operator: str = ""
     key: SigningKey | None = field(default=None, repr=False)
+    stands: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    kept: bool = True
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from pmo_lib.batch.staging import publish, staged
 from pmo_lib.errors import Interrupted, ParameterError, PmoError, ReportError, StoreError
 from pmo_lib.render.charts import write_assets
 from pmo_lib.render.paths import without_paths
+from pmo_lib.results import read
 from pmo_lib.runner.job import Job, warm_modules
 from pmo_lib.runner.keeping import Keeping
 from pmo_lib.runner.kept import drop_failed, keep_failed
@@ -182,10 +183,10 @@ class _Run:
 
     def _carry_out(self) -> None:
         write_assets(inside(self.period, parts=("assets",)))
-        self.keeping.begin()
+        if self.request.kept:
+            self.keeping.begin()
         for path in staged(self.batch.staged):  # done before the batch was cut off
-            self.keeping.keep(self._job(path.parent.name.removeprefix(WHOLE), report=path.name))
-            publish(path, root=self.folder)
+            self._publish(self._job(path.parent.name.removeprefix(WHOLE), report=path.name))
         shutil.rmtree(self.batch.staged, ignore_errors=True)  # and what else it left there may be torn
         for phase in self.planned.phases:
             for outcome in self._workers().run(made, jobs=self._jobs(phase)):
@@ -211,6 +212,9 @@ class _Run:
         """Return what of a phase has to be run, and tell what has not."""
         unchanged, jobs = Unchanged(self.folder, self.planned), []
         for portfolio, report in phase:
+            if (portfolio, report) in self.request.stands:
+                self._told(self._standing(portfolio, report=report))
+                continue
             record = None if self.request.again else unchanged.record(portfolio, report=report)
             why = [] if record is None else unchanged.differences(record, portfolio=portfolio, report=report)
             if record is None or why:
@@ -221,6 +225,12 @@ class _Run:
                 drop_failed(self.period, portfolio=portfolio, report=report)
                 self._told(Done(portfolio, report, UNCHANGED, **told))
         return jobs
+
+    def _standing(self, portfolio: str, *, report: str) -> Done:
+        """Return how a report ended that stands as it was published."""
+        as_of = read(self.period.joinpath(portfolio, f"{report}.json")).as_of
+        made_from = self.request.stands[portfolio, report]
+        return Done(portfolio, report, UNCHANGED, as_of=as_of, made_from=made_from)
 
     def _job(self, portfolio: str, *, report: str) -> Job:
         parameters: dict[str, Any] = {
@@ -259,8 +269,7 @@ class _Run:
         attempt = 1
         while True:
             try:
-                self.keeping.keep(job, outcome=outcome, why=self.why[job.portfolio, job.report])
-                publish(job.staged, root=self.folder)
+                self._publish(job, outcome=outcome)
             except OSError as error:
                 if attempt == PUBLISHING_ATTEMPTS or error.errno not in INFRASTRUCTURE:
                     return ReportError(f"the finished report could not be published: {error}", stage="publish")
@@ -268,6 +277,12 @@ class _Run:
                 attempt += 1
             else:
                 return None
+
+    def _publish(self, job: Job, *, outcome: Outcome | None = None) -> None:
+        """Keep what is staged, and then publish it: nothing is published that is not in the archive."""
+        if self.request.kept:
+            self.keeping.keep(job, outcome=outcome, why=self.why.get((job.portfolio, job.report), ()))
+        publish(job.staged, root=self.folder)
 
     def _told(self, done: Done) -> None:
         self.done.append(done)
