@@ -502,7 +502,7 @@ def test_verify_tells_and_sets_the_exit_code(root: Path, tmp_path: Path) -> None
     assert told["counts"] == {"objects": len(list(root.glob("objects/*/*/*"))), "snapshots": 3, "runs": 0}
     whole = pmo("verify", "--checkpoint", out, root=root)
     assert whole.exit_code == 0, whole.output
-    assert "3 snapshots, 3 entries" in whole.output
+    assert "3 snapshots, 0 runs, 3 entries" in whole.output
     assert seen(root).head in whole.output
     victim = files_of(root)[-1]
     (root / victim).unlink()

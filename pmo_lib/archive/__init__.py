@@ -11,13 +11,16 @@
 What lies here may have been put here by anybody: it is looked up by name and hashed, and never followed, opened as
 anything but a regular file, imported or executed.
 
-Inside: ``reading`` (hostile files), ``signing`` < ``ledger`` < ``checkpoints``, ``statement`` (the run record) <
-``runs`` < ``entering``, ``evidence`` (what the ledger tells of a period), ``restore`` (what it held after an entry) <
-``contents`` (what each file should hold) < ``verify``.
+Inside: ``reading`` (hostile files), ``signing`` < ``ledger``, ``hashing`` < ``checkpoints``, ``statement`` (the run
+record) < ``runs`` < ``entering``, ``evidence`` (what the ledger tells of a period), ``restore`` (what it held after an
+entry) < ``contents`` (what each file should hold) < ``snapshot_contents``, ``run_contents``, ``disposals`` (who says
+so) < ``survey`` (all of it) < ``expiry``, ``chain``, ``signatures`` < ``findings`` < ``verify``.
 """
 
 from pmo_lib.archive.checkpoints import Checkpoint, checkpoint_of, read_checkpoint
+from pmo_lib.archive.disposals import Disposal, disposed
 from pmo_lib.archive.entering import enter, enter_run
+from pmo_lib.archive.expiry import Expired, expirable, expire
 from pmo_lib.archive.ledger import Entry, Ledger
 from pmo_lib.archive.restore import Restored, entry_at, restore
 from pmo_lib.archive.runs import Run, keep, read_run
@@ -25,7 +28,7 @@ from pmo_lib.archive.signing import SigningKey, Trusted, new_key, read_key, read
 from pmo_lib.archive.verify import Verdict, verify
 
 __all__ = [
-    "Checkpoint", "Entry", "Ledger", "Restored", "Run", "SigningKey", "Trusted", "Verdict", "checkpoint_of", "enter",
-    "enter_run", "entry_at", "keep", "new_key", "read_checkpoint", "read_key", "read_run", "read_trusted", "restore",
-    "verify",
+    "Checkpoint", "Disposal", "Entry", "Expired", "Ledger", "Restored", "Run", "SigningKey", "Trusted", "Verdict",
+    "checkpoint_of", "disposed", "enter", "enter_run", "entry_at", "expirable", "expire", "keep", "new_key",
+    "read_checkpoint", "read_key", "read_run", "read_trusted", "restore", "verify",
 ]  # fmt: skip

@@ -42,6 +42,7 @@ FOLDERS = re.compile(
     r"runs/([0-9]{4}-(?:0[1-9]|1[0-2]))/(_whole|[A-Za-z0-9][A-Za-z0-9._-]{0,63})/([a-z][a-z0-9_]{0,63})-([0-9a-f]{16})"
 )
 MOST_FILE_BYTES = 1 << 30
+PARTS = {".html": "page", ".json": "results", ".ipynb": "executed notebook"}  # of a report, by the end of their name
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,120}")
 LINE = re.compile(r"([0-9a-f]{64})  (" + NAME.pattern + ")")
 
@@ -88,23 +89,53 @@ def place_of(sums: str) -> str:
     return place if name == SUMS and FOLDERS.fullmatch(place) else ""
 
 
+def told_run(place: str) -> str:
+    """Name a run for people, by its folder."""
+    found = FOLDERS.fullmatch(place)
+    if found is None:
+        return place
+    period, portfolio, report, digits = found.groups()
+    return f"run {report} {period}{'' if portfolio == WHOLE else f' {portfolio}'} {digits[:12]}"
+
+
+def told_file(place: str, *, name: str) -> str:
+    """Say what a file of a run is to it."""
+    report = place.rpartition("/")[2].rpartition("-")[0]
+    ours = {SUMS: "sums", RECORD: "record", ENVELOPE: "signed record", LOG: "log", FINDINGS: "findings"}
+    of_report = {f"{report}{end}": part for end, part in PARTS.items()}
+    return f"the {(ours | of_report).get(name, f'file {name}')} of {told_run(place)}"
+
+
 def read_run(root: Path, *, place: str) -> Run:
     """Read record and sums of a run; Unusable if they do not belong together. Its other files are not looked at."""
+    digest, sums = read_sums(root, place=place)
+    record, document = read_record(root, place=place)
+    if sums.get(RECORD) != record:
+        raise Unusable("altered", f"{RECORD} is not the one that {SUMS} speaks of")
+    return Run(root, place, digest, sums, document)
+
+
+def read_sums(root: Path, *, place: str) -> tuple[str, dict[str, str]]:
+    """Read the sums of a run alone: the sha256 of their file, and those that stand in it; Unusable if it holds none."""
+    content = small_file(root / place / SUMS)
+    return digest_of(content), _sums(content)
+
+
+def read_record(root: Path, *, place: str) -> tuple[str, dict[str, Any]]:
+    """Read the record of a run alone: its sha256 and the statement; Unusable if it is not the one of this folder."""
     found = FOLDERS.fullmatch(place)
     if found is None:
         raise Unusable("wrong name", "no run has such a folder")
-    content = small_file(root / place / SUMS)
-    sums = _sums(content)
     record = small_file(root / place / RECORD)
-    if sums.get(RECORD) != digest_of(record) or not digest_of(record).startswith(found[4]):
-        raise Unusable("altered", f"{RECORD} is not the one that {SUMS} and the folder's name speak of")
-    statement = document_of(record)
-    if not is_statement(statement) or not is_canonical(statement, content=record):
+    if not digest_of(record).startswith(found[4]):
+        raise Unusable("altered", "it is not the record whose digits the folder has: altered, or the folder renamed")
+    document = document_of(record)
+    if not is_statement(document) or not is_canonical(document, content=record):
         raise Unusable("not ours", f"{RECORD} is not a statement as a run writes it")
-    about = told_of_run(statement)
+    about = told_of_run(document)
     if [about["period"], about["portfolio"] or WHOLE, about["report"]] != [found[1], found[2], found[3]]:
         raise Unusable("wrong name", "its record speaks of another run: it was moved or copied here")
-    return Run(root, place, digest_of(content), sums, statement)
+    return digest_of(record), document
 
 
 def _sums(content: bytes) -> dict[str, str]:
@@ -163,9 +194,10 @@ def keep(folder: Path, *, root: Path, statement: dict[str, Any], key: SigningKey
 
 
 def results_kept(root: Path, *, periods: Iterator[str] | list[str]) -> set[str]:
-    """Return the sha256 of the results of all runs of some periods."""
+    """Return the sha256 of the results that lie in all runs of some periods; those that were disposed of do not."""
     found = set()
     for place in (one for period in periods for one in places(root, period=period)):
         run = read_run(root, place=place)
-        found.add(run.sums.get(f"{run.report}.json", ""))
+        if (root / place / f"{run.report}.json").is_file():
+            found.add(run.sums.get(f"{run.report}.json", ""))
     return {digest for digest in found if is_digest(digest)}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from pmo_lib.cli.group import ORG, now, outputs, signing_key
+from pmo_lib.cli.group import ORG, now, operator, outputs, signing_key
 from pmo_lib.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -29,6 +30,61 @@ def key(out: Path) -> None:
 
     made = new_key(out)
     click.echo(f"key {made.keyid[:12]}: private {out}, public {out}.pub; sign with PMO_SIGNING_KEY={out}")
+
+
+def _month(_: object, __: object, value: str) -> str:
+    if not re.fullmatch(r"[0-9]{4}-(?:0[1-9]|1[0-2])", value):
+        raise click.BadParameter(f"{value!r} is not a period YYYY-MM")
+    return value
+
+
+def _words(_: object, __: object, value: str) -> str:
+    if not value.strip() or not value.isprintable():
+        raise click.BadParameter("say it in words, on one line")
+    return value.strip()
+
+
+@archive.command()
+@ORG
+@click.option("--before", required=True, metavar="YYYY-MM", callback=_month, help="The first period that is kept.")
+@click.option("--rule", required=True, callback=_words, help="By which rule: a law, a policy, its paragraph.")
+@click.option("--approver", required=True, callback=_words, help="Who approved it.")
+@click.option(
+    "--what",
+    "kinds",
+    type=click.Choice(["returns", "runs"]),
+    multiple=True,
+    default=["returns", "runs"],
+    show_default=True,
+    help="Raw returns, or runs; may be given again.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and change nothing.")
+def expire(*, org: str, before: str, rule: str, approver: str, kinds: tuple[str, ...], dry_run: bool) -> None:
+    """Remove raw returns, and pages and results of runs, of the periods before one, as a rule asks.
+
+    The ledger gets an entry with every file that goes, signed where PMO_SIGNING_KEY names a key, before the first byte
+    goes; pmo verify then says by which entry each file expired. Tables of snapshots are never removed: reports of later
+    periods read them. Of a run its record, signature and sums stay, as proof that it was. What anything that is kept
+    still needs stays too, and is counted. Cut off halfway, giving it again finishes it.
+    """
+    from pmo_lib.archive import Disposal, Ledger, expirable, expire as expired
+
+    asked = Disposal(before, tuple(sorted(set(kinds))), rule, approver)
+    root = _archive(org)
+    if dry_run:
+        found, entry = expirable(root, rule=asked), None
+    else:
+        found, entry = expired(Ledger(root, operator(), signing_key()), rule=asked, at=now())
+    for path in found.paths:
+        click.echo(f"{'would remove' if dry_run else 'removed'}: {path}")
+    for path, why in found.needed.items():
+        click.echo(f"stays: {path}: {why}")
+    size = sum(one.size for one in found.disposal.files)
+    entered = f"entry {entry.sequence}" if entry else "no entry"
+    click.echo(
+        f"{org}: {len(found.disposal.files)} files, {size / 1e6:.1f} MB of periods before {before}; "
+        f"{len(found.needed)} stay, {len(found.unfinished)} of earlier disposals; {entered}"
+    )
 
 
 @click.command()
@@ -68,13 +124,20 @@ def checkpoint(out: Path, *, org: str) -> None:
     default=None,
     help="What pmo checkpoint wrote, kept outside.",
 )
+@click.option(
+    "--key",
+    "keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A public key that entries, run records and the checkpoint may be signed with; may be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-def verify(*, org: str, seen: Path | None, as_json: bool) -> None:
-    """Check every byte of the archive against names, manifests, ledger and checkpoint; change nothing."""
-    from pmo_lib.archive import read_checkpoint, verify as verified
+def verify(*, org: str, seen: Path | None, keys: tuple[Path, ...], as_json: bool) -> None:
+    """Check every byte of the archive against names, manifests, records, ledger and checkpoint; change nothing."""
+    from pmo_lib.archive import read_checkpoint, read_trusted, verify as verified
 
     known = None if seen is None else read_checkpoint(seen, organisation=org)
-    verdict = verified(_archive(org), checkpoint=known)
+    verdict = verified(_archive(org), checkpoint=known, trusted=read_trusted(keys) if keys else None)
     if as_json:
         click.echo(json.dumps(verdict.document(), indent=1))
     else:
@@ -97,8 +160,9 @@ def _tell(verdict: Verdict, *, org: str) -> None:
     for each in verdict.not_proven:
         click.echo(f"not proven: {each}")
     counts = verdict.counts
-    how = "every byte is as it was entered" if verdict.clean else f"altered, with {len(verdict.faults)} findings"
+    gone = f", {counts['expired']} files have expired" if counts["expired"] else ""
+    how = f"every byte is as it was entered{gone}" if verdict.clean else f"altered, with {len(verdict.faults)} findings"
     click.echo(
-        f"{org}: {how}; {counts['objects']} objects, {counts['snapshots']} snapshots, {counts['entries']} entries, "
-        f"{counts['bytes'] / 1e6:.1f} MB; head {verdict.sequence} {verdict.head or 'none'}"
+        f"{org}: {how}; {counts['objects']} objects, {counts['snapshots']} snapshots, {counts['runs']} runs, "
+        f"{counts['entries']} entries, {counts['bytes'] / 1e6:.1f} MB; head {verdict.sequence} {verdict.head or 'none'}"
     )
