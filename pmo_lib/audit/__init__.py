@@ -1,9 +1,15 @@
 """What an auditor asks of what is published: a figure, traced down to file, sheet and row, and made again from them.
 
-Inside: ``named`` (a run by any of its names, its files checked); ``trace`` (a figure, down to its rows).
+Inside: ``named`` (a run by any of its names, its files checked); ``trace`` (a figure, down to its rows);
+``environments`` (what a run is made again in), ``verdicts`` (whether it is the same) < ``rerun``.
 """
 
 from pmo_lib.audit.named import Kept, kept, place_of
+from pmo_lib.audit.rerun import Way, rerun
 from pmo_lib.audit.trace import Lead, Place, Traced, led_on, lines, opened, remade, trace
+from pmo_lib.audit.verdicts import CANNOT, DIFFERENT, FIGURES, IDENTICAL, Verdict
 
-__all__ = ["Kept", "Lead", "Place", "Traced", "kept", "led_on", "lines", "opened", "place_of", "remade", "trace"]
+__all__ = [
+    "CANNOT", "DIFFERENT", "FIGURES", "IDENTICAL", "Kept", "Lead", "Place", "Traced", "Verdict", "Way", "kept",
+    "led_on", "lines", "opened", "place_of", "remade", "rerun", "trace",
+]  # fmt: skip
