@@ -12,7 +12,7 @@ from kept_runs import copied, files_of, made_of, put, put_all, rewrite, run_file
 
 from pmo_lib.archive import Ledger, Restored, entry_at, restore, verify
 from pmo_lib.archive.ledger import whole_ledger
-from pmo_lib.archive.restore import MOST_FILES, is_plain, object_path, read_list, unpack
+from pmo_lib.archive.restore import MOST_FILES, is_plain, object_path, read_list, restore_archive, unpack
 from pmo_lib.errors import ParameterError, StoreError
 from pmo_lib.snapshots import Archive, open_snapshot
 from pmo_lib.store import canonical_json, digest_of
@@ -41,9 +41,14 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def laid(sound: Path, into: Path, *, upto: int, pool: Path | None = None) -> Restored:
+def laid(sound: Path, into: Path, *, upto: int) -> Restored:
     """Return what was restored."""
-    return restore(sound, organisation="demo", upto=upto, into=into, pool=pool)
+    return restore(sound, organisation="demo", upto=upto, into=into)
+
+
+def pooled(sound: Path, into: Path, *, upto: int, pool: Path) -> Restored:
+    """Return what was restored from copies in a pool."""
+    return restore_archive(sound, organisation="demo", upto=upto, into=into, pool=pool)
 
 
 # --- known at a date ------------------------------------------------------------------------------------------
@@ -124,7 +129,7 @@ def test_pages_and_results_are_those_of_then(sound: Path, tmp_path: Path) -> Non
 def test_with_a_pool_nothing_is_shared_with_the_archive(sound: Path, tmp_path: Path) -> None:
     """With a pool no file of a restored tree is a file of the archive; two trees share each other's copies."""
     before = {path.stat().st_ino for path in sound.rglob("*") if path.is_file()}
-    trees = [laid(sound, tmp_path / name, upto=5, pool=tmp_path / "pool").archive for name in ("a", "b")]
+    trees = [pooled(sound, tmp_path / name, upto=5, pool=tmp_path / "pool").archive for name in ("a", "b")]
     inodes = [{path.stat().st_ino for path in tree.rglob("*") if path.is_file()} for tree in trees]
     assert before.isdisjoint(inodes[0])
     assert inodes[0] == inodes[1]
@@ -152,9 +157,9 @@ def test_no_entry_of_that_number(sound: Path, tmp_path: Path) -> None:
 # --- hostile archives -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("copies", [False, True])
 @pytest.mark.parametrize("way", ["altered", "missing", "link", "pipe", "folder"])
-def test_what_is_not_as_it_was_is_told_and_left_out(sound: Path, tmp_path: Path, way: str, pooled: bool) -> None:
+def test_what_is_not_as_it_was_is_told_and_left_out(sound: Path, tmp_path: Path, way: str, copies: bool) -> None:
     """Each file that is altered, gone, or no file is named and not laid out; the others are."""
     root = copied(sound, tmp_path / "kept" / "demo" / "archive")
     place = next(name for name in files_of(root) if name.endswith("health_check.html"))
@@ -171,7 +176,8 @@ def test_what_is_not_as_it_was_is_told_and_left_out(sound: Path, tmp_path: Path,
             os.mkfifo(path)
         elif way == "folder":
             path.mkdir()
-    restored = laid(root, tmp_path / "then", upto=5, pool=tmp_path / "pool" if pooled else None)
+    then = tmp_path / "then"
+    restored = pooled(root, then, upto=5, pool=tmp_path / "pool") if copies else laid(root, then, upto=5)
     assert {fault.file for fault in restored.faults} == {place, table}
     assert sorted({*files_of(sound)} - {*files_of(restored.archive)}) == sorted([place, table])
     assert not [path for path in restored.outputs.rglob("*") if path.is_symlink() or path.name.endswith(".part")]

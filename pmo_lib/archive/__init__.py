@@ -13,7 +13,7 @@ anything but a regular file, imported or executed.
 
 Inside: ``reading`` (hostile files), ``signing`` < ``ledger``, ``hashing`` < ``checkpoints``, ``statement`` (the run
 record) < ``runs`` < ``entering``, ``evidence`` (what the ledger tells of a period), ``restore`` (what it held after an
-entry) < ``contents`` (what each file should hold) < ``snapshot_contents``, ``run_contents``, ``disposals`` (who says
+entry) < ``wheels``, ``contents`` (what each file should hold) < ``snapshot_contents``, ``run_contents``, ``disposals`` (who says
 so) < ``survey`` (all of it) < ``expiry``, ``chain``, ``signatures`` < ``findings`` < ``verify``.
 """
 

@@ -46,12 +46,15 @@ class Restored:
         The runs that were entered by then, in the ledger's order.
     faults
         What was entered by then and could not be laid out: gone, or no longer what it was.
+    states
+        Of each period the sha256 of its state, as a run read it last.
     """
 
     outputs: Path
     organisation: str
     runs: list[Run] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -100,11 +103,35 @@ def _moment(text: str) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
-def restore(root: Path, *, organisation: str, upto: int, into: Path, pool: Path | None = None) -> Restored:  # fmt: skip
+def restore(root: Path, *, organisation: str, upto: int, into: Path) -> Restored:
     """Lay out the outputs of an organisation as they were after an entry of its ledger.
 
-    The archive with its ledger up to there, and all snapshots, runs and objects that it names; beside it pages,
-    results and extracts as they were published then, and the states of which a run says that it read them.
+    The archive as :func:`restore_archive` does; beside it pages, results and extracts as they were published then, and
+    the states of which a run says that it read them.
+    """
+    restored = restore_archive(root, organisation=organisation, upto=upto, into=into)
+    folder = restored.folder
+    for (period, portfolio, report), run in restored.published().items():
+        own = restored.archive / run.place
+        for name in (one for one in run.sums if (own / one).is_file()):
+            if name in (f"{report}.html", f"{report}.json"):
+                _copied(own / name, target=folder.joinpath(period, portfolio, name))
+            elif name.startswith(EXTRACT):
+                _copied(own / name, target=folder.joinpath(period, "extract", name.removeprefix(EXTRACT)))
+        for one in dependencies(run.statement, name="assets"):
+            asset, source = str((one.annotations or {}).get("name")), restored.archive / object_path(one.sha256)
+            if is_plain(asset) and "/" not in asset and source.is_file():
+                _copied(source, target=folder.joinpath(period, "assets", asset))
+    for period, digest in restored.states.items():
+        if (source := restored.archive / object_path(digest)).is_file():
+            _copied(source, target=folder / period / STATE)
+    return restored
+
+
+def restore_archive(root: Path, *, organisation: str, upto: int, into: Path, pool: Path | None = None) -> Restored:
+    """Lay out the archive of an organisation as it was after an entry of its ledger.
+
+    The ledger up to there, and all snapshots, runs and objects that it names.
 
     Parameters
     ----------
@@ -113,7 +140,7 @@ def restore(root: Path, *, organisation: str, upto: int, into: Path, pool: Path 
     organisation, upto
         Whose it is, and the number of the last entry that counts.
     into
-        A folder that is not there yet, or empty: ``<into>/<organisation>/`` is made in it.
+        A folder that is not there yet, or empty: ``<into>/<organisation>/archive/`` is made in it.
     pool
         A folder for copies, to be used again for other restored trees: what is laid out then shares no byte with the
         archive. Without it, files are hard links wherever the file system allows, and must not be written to.
@@ -129,9 +156,7 @@ def restore(root: Path, *, organisation: str, upto: int, into: Path, pool: Path 
     restored = Restored(into, organisation)
     if restored.folder.exists():
         raise StoreError(f"{into}: holds {organisation} already", fix="name an empty folder")
-    laying = _Laying(root, restored, pool)
-    laying.entries(entries[:upto])
-    laying.published()
+    _Laying(root, restored, pool).entries(entries[:upto])
     return restored
 
 
@@ -143,7 +168,6 @@ class _Laying:
     restored: Restored
     pool: Path | None
     laid: set[str] = field(default_factory=set)  # digests of objects
-    states: dict[str, str] = field(default_factory=dict)  # digest of the state of each period, as a run read it last
 
     def __post_init__(self) -> None:
         self.hashed = hasher()
@@ -198,29 +222,7 @@ class _Laying:
             if not published or (self.root / object_path(each)).is_file():
                 self._object(each)
             if published and (found := STATES.fullmatch(name)):
-                self.states[found[1]] = each
-
-    def published(self) -> None:
-        """Lay out what was published then, as copies: who runs reports there writes over them."""
-        folder = self.restored.folder
-        for (period, portfolio, report), run in self.restored.published().items():
-            own = self.restored.archive / run.place
-            for name in run.sums:
-                if name in (f"{report}.html", f"{report}.json") and (own / name).is_file():
-                    _copied(own / name, target=folder.joinpath(period, portfolio, name))
-                elif name.startswith(EXTRACT) and (own / name).is_file():
-                    _copied(own / name, target=folder.joinpath(period, "extract", name.removeprefix(EXTRACT)))
-            for one in dependencies(run.statement, name="assets"):
-                self._asset(one.sha256, name=(one.annotations or {}).get("name"), period=period)
-        for period, digest in self.states.items():
-            if self._object(digest):
-                _copied(self.restored.archive / object_path(digest), target=folder / period / STATE)
-
-    def _asset(self, digest: str, *, name: Any, period: str) -> None:
-        source = self.restored.archive / object_path(digest)
-        target = self.restored.folder.joinpath(period, "assets", name if is_plain(name) else "")
-        if is_plain(name) and "/" not in name and source.is_file() and not target.exists():
-            _copied(source, target=target)
+                self.restored.states[found[1]] = each
 
     # --- one file ---------------------------------------------------------------------------------------------
 

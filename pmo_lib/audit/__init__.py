@@ -1,13 +1,17 @@
 """What an auditor asks of what is published: a figure, traced down to file, sheet and row, and made again from them.
 
-Inside: ``named`` (a run by any of its names, its files checked); ``trace`` (a figure, down to its rows); ``as_of`` (a
-period as it was known on a day).
+Inside: ``named`` (a run by any of its names, its files checked) < ``trace`` (a figure, down to its rows), ``as_of`` (a
+period as it was known on a day), ``environments`` (what a run is made again in), ``verdicts`` (whether it is the same)
+< ``rerun``.
 """
 
 from pmo_lib.audit.as_of import run_as_of
 from pmo_lib.audit.named import Kept, kept, place_of
+from pmo_lib.audit.rerun import Way, rerun
 from pmo_lib.audit.trace import Lead, Place, Traced, led_on, lines, opened, remade, trace
+from pmo_lib.audit.verdicts import CANNOT, DIFFERENT, FIGURES, IDENTICAL, Verdict
 
 __all__ = [
-    "Kept", "Lead", "Place", "Traced", "kept", "led_on", "lines", "opened", "place_of", "remade", "run_as_of", "trace",
+    "CANNOT", "DIFFERENT", "FIGURES", "IDENTICAL", "Kept", "Lead", "Place", "Traced", "Verdict", "Way", "kept",
+    "led_on", "lines", "opened", "place_of", "remade", "rerun", "run_as_of", "trace",
 ]  # fmt: skip

@@ -87,6 +87,33 @@ def expire(*, org: str, before: str, rule: str, approver: str, kinds: tuple[str,
     )
 
 
+@archive.command()
+@ORG
+def wheels(*, org: str) -> None:
+    """Keep the packages of the lock as wheels for this Python and platform: pmo rerun then needs no network.
+
+    Only what reports run with: the closure of the library's own dependencies, not the tools of its development.
+    """
+    import tempfile
+
+    from pmo_lib.archive import Ledger
+    from pmo_lib.archive.wheels import keep_wheels
+    from pmo_lib.audit.environments import download, running
+    from pmo_lib.runner.plan import LOCK, PACKAGE
+
+    root, project = _archive(org), PACKAGE.parent
+    if not (project / LOCK).is_file():
+        raise ParameterError(f"the library has no {LOCK} beside it", fix="use it from its own folder", problems=[])
+    with tempfile.TemporaryDirectory(prefix="pmo-wheels-") as folder:
+        found = download(project / "pyproject.toml", lock=project / LOCK, into=Path(folder) / "house")
+        size = sum(path.stat().st_size for path in found)
+        lock = (project / LOCK).read_bytes()
+        entry = keep_wheels(Ledger(root, operator(), signing_key()), lock=lock, of=running().of, wheels=found, at=now())
+    click.echo(
+        f"{org}: {len(found)} wheels for {' '.join(running().of)} kept, {size / 1e6:.0f} MB; entry {entry.sequence}"
+    )
+
+
 @click.command()
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @ORG

@@ -5,7 +5,8 @@ be taken up again.
 
 Inside: ``plan`` (what is to be run, and with what), ``job`` (one report, handed over) < ``make`` (and made, in its own
 process), ``state`` (what a period has published and what not) < ``unchanged`` (why a report would be run), ``kept``
-(what is left of a failed one) < ``keeping`` (each report as a run in the archive) < ``run``.
+(what is left of a failed one) < ``keeping`` (each report as a run in the archive) < ``run``; ``again`` (a report
+outside a batch, for ``pmo rerun``).
 """
 
 from pmo_lib.runner.job import Job, warm_modules
