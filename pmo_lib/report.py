@@ -17,6 +17,7 @@ import pandas as pd
 from IPython.display import display
 from markupsafe import Markup
 
+from pmo_lib.archive.edition import Edition, edition
 from pmo_lib.archive.evidence import restated
 from pmo_lib.errors import ParameterError, ReportError
 from pmo_lib.known import Known
@@ -216,6 +217,11 @@ class Book(Known):
         return owed_places(self.batch, returns=self.snapshot.returns) if owed else placed(pages, table=table)
 
     @cached_property
+    def edition(self) -> Edition:
+        """What the archive holds of the period, every byte of it checked; see :mod:`pmo_lib.archive.edition`."""
+        return edition(self.snapshot.archive.root, period=self.snapshot.period)
+
+    @cached_property
     def about(self) -> About | None:
         """What the named figures of this report are about; None for a report without any."""
         kind, on = ABOUT.get(self.report.name), (self.settings, self.status_date)
@@ -299,7 +305,8 @@ class Book(Known):
         if shown is not None and folded:
             summary = f"Figures behind the chart ({counted(shown.rows, noun='row')})"
             body = Markup("<details class='data'><summary>{}</summary>{}</details>").format(summary, body)
-        sources = ", ".join(spec.needs) or ("" if self.portfolio else "published results")
+        elsewhere = {"organisation": "published results", "edition": "the archive"}.get(self.report.scope, "")
+        sources = ", ".join(spec.needs) or elsewhere
         told = f" Source tables: {sources}." if sources else ""
         caption = f"{stated(spec.caption, settings=self.settings)} Status date {day(self.status_date)}.{told}"
         _html(body + Markup('<p class="caption">{}</p>').format(caption))

@@ -59,12 +59,13 @@ def restated(root: Path, *, snapshot: str, of: Mapping[str, str]) -> Restated | 
         told = {"snapshot": entry.sha256, "at": entry.at, "operator": entry.operator}
         corrected.insert(0, told | {"reason": str(entry.about["reason"])})
         if (run := last_run(entries, about={**of, "snapshot": before})) is not None:
-            return Restated(_sound(root, entry=run), tuple(corrected))
+            return Restated(sound(root, entry=run), tuple(corrected))
         entry = taken.get(before)
     return None
 
 
-def _sound(root: Path, *, entry: Entry) -> Run:
+def sound(root: Path, *, entry: Entry) -> Run:
+    """Return the run that an entry enters; StoreError if it is not what was entered."""
     try:
         run = read_run(root, place=place_of(entry.path))
     except Unusable as unusable:

@@ -403,7 +403,7 @@ class Report(Model):
     name: Identifier
     title: str
     question: str
-    scope: Literal["portfolio", "organisation"] = "portfolio"
+    scope: Literal["portfolio", "organisation", "edition"] = "portfolio"
     needs: tuple[str, ...] = ("portfolios", "projects", "status")
     exhibits: tuple[Exhibit, ...]
 

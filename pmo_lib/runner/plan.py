@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.archive.edition import digest_of_edition
+from pmo_lib.archive.ledger import whole_ledger
 from pmo_lib.errors import ParameterError
 from pmo_lib.parameters.load import load_portfolios, load_reports, settings_for
 from pmo_lib.snapshots import canonical_json
@@ -79,9 +81,12 @@ class Plan:
     overrides
         Settings that differ in this run.
     phases
-        (portfolio, report) each: first the portfolios' reports, then the organisation's, which read the others'.
+        (portfolio, report) each: first the portfolios' reports, then the organisation's, which read the others', then
+        the records of the edition, which read the archive.
     settings
         The settings in force by portfolio; "" has the organisation's own.
+    entered
+        One sha256 of what the archive holds of the period.
     """
 
     root: Path
@@ -91,6 +96,7 @@ class Plan:
     reports: Reports
     portfolios: Mapping[str, Portfolio]
     settings: Mapping[str, Organisation]
+    entered: str = ""
 
     def sections(self, portfolio: str, *, report: str) -> tuple[Section, ...]:
         """Return the sections that a portfolio adds to a report."""
@@ -125,7 +131,9 @@ class Plan:
         sections = self.sections(portfolio, report=report)
         files = [f"{report}.ipynb", *(f"sections/{section.name}.ipynb" for section in sections)]
         said = [self._spoken[report], self._all, [section.model_dump(mode="json") for section in sections]]
+        own = {"entered": self.entered} if self.reports.named(report).scope == "edition" else {}
         return {
+            **own,
             "code": self.code,
             "lock": self.lock,
             "notebook": digest_of("".join(self._notebook(name) for name in files).encode()),
@@ -169,8 +177,13 @@ def plan(request: Request, *, root: Path, snapshot: Snapshot) -> Plan:
     portfolios = request.portfolios or snapshot.reportable
     # Report by report: by the time of a portfolio's second report the first has read what both need.
     first = tuple((portfolio, r.name) for r in chosen if r.scope == "portfolio" for portfolio in portfolios)
-    phases = (first, tuple(("", r.name) for r in chosen if r.scope == "organisation"))
-    return Plan(root, snapshot, request.overrides, phases, reports, known, settings)
+    later = (tuple(("", r.name) for r in chosen if r.scope == scope) for scope in ("organisation", "edition"))
+    return Plan(root, snapshot, request.overrides, (first, *later), reports, known, settings, entered(snapshot))
+
+
+def entered(snapshot: Snapshot) -> str:
+    """Return one sha256 of all that the archive's ledger holds of a snapshot's period."""
+    return digest_of_edition(whole_ledger(snapshot.archive.root), period=snapshot.period)
 
 
 def inputs_of(root: Path, *, organisation: str) -> dict[str, Path]:

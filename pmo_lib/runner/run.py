@@ -26,7 +26,7 @@ from pmo_lib.results import read
 from pmo_lib.runner.job import Job, warm_modules
 from pmo_lib.runner.keeping import Keeping
 from pmo_lib.runner.kept import drop_failed, keep_failed
-from pmo_lib.runner.plan import Plan, Request, inputs_of, plan
+from pmo_lib.runner.plan import Plan, Request, entered, inputs_of, plan
 from pmo_lib.runner.state import FAILED, PUBLISHED, UNCHANGED, Done, unpublished, write_state
 from pmo_lib.runner.unchanged import Unchanged
 from pmo_lib.site import write_index
@@ -188,7 +188,9 @@ class _Run:
         for path in staged(self.batch.staged):  # done before the batch was cut off
             self._publish(self._job(path.parent.name.removeprefix(WHOLE), report=path.name))
         shutil.rmtree(self.batch.staged, ignore_errors=True)  # and what else it left there may be torn
-        for phase in self.planned.phases:
+        for number, phase in enumerate(self.planned.phases, start=1):
+            if phase and number == len(self.planned.phases):  # records speak of what was entered by now
+                self.planned = replace(self.planned, entered=entered(self.planned.snapshot))
             for outcome in self._workers().run(made, jobs=self._jobs(phase)):
                 self._told(self._settle(outcome))
             write_state(self.folder, planned=self.planned, done=self.done)
@@ -360,9 +362,9 @@ def _snapshot(request: Request, *, outputs: Path, chosen: str = "") -> Snapshot:
 def _only_failed(planned: Plan, *, folder: Path) -> Plan:
     """Return a plan of what failed or is missing, with all of the organisation's reports: they read the others."""
     wanted = unpublished(folder / planned.snapshot.period)
-    first, last = planned.phases
+    first, *later = planned.phases
     chosen = first if wanted is None else tuple(one for one in first if one in wanted)
-    return replace(planned, phases=(chosen, last))
+    return replace(planned, phases=(chosen, *later))
 
 
 def _written(request: Request, *, planned: Plan) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def write_state(folder: Path, *, planned: Plan, done: Iterable[Done]) -> None:
     )
     whole = [_whole(report.name, period=period, failures=failures,
                     made_from=still.get((snapshot.period, "", report.name), snapshot.id))
-             for report in planned.reports.reports if report.scope == "organisation"]  # fmt: skip
+             for report in planned.reports.reports if report.scope != "portfolio"]  # fmt: skip
     state = {
         "organisation": snapshot.kept["organisation"],
         "name": planned.settings[""].name,

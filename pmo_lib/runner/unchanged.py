@@ -32,6 +32,7 @@ BASIS = {
     "lock": "the packages that it runs on, or Python, changed",
     "notebook": "its notebook changed",
     "report": "what the parameters say of the report changed",
+    "entered": "what the archive holds of the period changed",
 }
 
 
@@ -89,7 +90,7 @@ class Unchanged:
 
     def _basis(self, record: Mapping[str, Any], *, portfolio: str, report: str) -> Iterator[str]:
         before, now = record["basis"], self.planned.basis(portfolio, report=report)
-        yield from (reason for name, reason in BASIS.items() if before.get(name) != now[name])
+        yield from (reason for name, reason in BASIS.items() if before.get(name) != now.get(name))
         if before.get("overrides") != now["overrides"]:
             yield f"settings of the run were {_told(before.get('overrides'))}, are {_told(now['overrides'])}"
 
