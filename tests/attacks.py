@@ -8,6 +8,7 @@ import os
 import random
 import re
 import shutil
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ from pmo_lib.archive.runs import complete
 from pmo_lib.snapshots import Archive, open_snapshot
 from pmo_lib.store import Store, canonical_json, digest_of
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
 OBJECT = re.compile(r"objects/sha256/(..)/(\1.{62})")
 LEFTOVER = re.compile(r"(?:objects/sha256/../|snapshots/[0-9-]{7}/|ledger/)\.[0-9a-f.json]+\.[a-z0-9_]{8}\.part")
 
@@ -76,10 +77,27 @@ def small(folder: Path) -> Small:
     return Small(root, seen(root).signed(key), read_trusted([folder / "key.pem.pub"]), key)
 
 
-def forked(work: Callable[[tuple[T, int, int]], R], what: T, *, workers: int) -> list[R]:
-    """Do the same work in some processes, each told its number and how many there are."""
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        return pool.map(work, [(what, number, workers) for number in range(workers)], chunksize=1)
+def forked(work: Callable[[tuple[T, int, int]], Counter[str]], what: T, *, workers: int) -> Counter[str]:
+    """Do the same work in some processes, each told its number and how many there are; return all counts as one."""
+    context = multiprocessing.get_context("fork")
+    done: Any = context.SimpleQueue()
+
+    def one(number: int) -> None:
+        try:
+            done.put(work((what, number, workers)))
+        except BaseException:
+            done.put(traceback.format_exc())
+            raise
+
+    processes = [context.Process(target=one, args=(number,)) for number in range(workers)]
+    for process in processes:
+        process.start()
+    counts = [done.get() for _ in processes]
+    for process in processes:
+        process.join()
+    crashes = [each for each in counts if isinstance(each, str)]
+    assert not crashes, "\n".join(crashes)
+    return sum(counts, Counter[str]())
 
 
 # --- every byte -----------------------------------------------------------------------------------------------

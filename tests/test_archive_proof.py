@@ -29,11 +29,6 @@ def size_of(sound: Small) -> int:
     return sum((sound.root / path).stat().st_size for path in files_of(sound.root))
 
 
-def total(counts: list[Counter[str]]) -> Counter[str]:
-    """Return the counts of all workers as one."""
-    return sum(counts, Counter[str]())
-
-
 def test_the_archive_is_whole_before_anything_is_done_to_it(sound: Small) -> None:
     """Nothing is found where nothing was done, and the archive is as small as the proof needs it."""
     assert sound.verdict(sound.root).faults == ()
@@ -50,7 +45,7 @@ def test_some_flipped_bytes_are_found_and_named(sound: Small, tmp_path: Path) ->
 @pytest.mark.slow
 def test_every_flipped_byte_is_found_and_named(sound: Small, tmp_path: Path) -> None:
     """A flipped bit in each single byte of each file is found, in the file where it is."""
-    count = total(forked(flipped, (sound, tmp_path, 1), workers=WORKERS))
+    count = forked(flipped, (sound, tmp_path, 1), workers=WORKERS)
     assert count["flips"] == count["found"] == count["named"] == size_of(sound)
 
 
@@ -74,7 +69,7 @@ def test_some_mutated_archives_are_judged_rightly(sound: Small, tmp_path: Path) 
 @pytest.mark.slow
 def test_ten_thousand_mutated_archives_are_judged_rightly(sound: Small, tmp_path: Path) -> None:
     """The same, ten thousand times."""
-    count = total(forked(mutated, (sound, tmp_path, 10_000), workers=WORKERS))
+    count = forked(mutated, (sound, tmp_path, 10_000), workers=WORKERS)
     assert (count["archives"], count["false"]) == (10_000, 0), count
 
 
@@ -86,4 +81,4 @@ def test_some_sound_archives_raise_no_alarm(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_thousand_verifications_raise_no_alarm(tmp_path: Path) -> None:
     """The same, a thousand times."""
-    assert total(forked(grown, (tmp_path, 1_000), workers=WORKERS)) == Counter(verdicts=1_000)
+    assert forked(grown, (tmp_path, 1_000), workers=WORKERS) == Counter(verdicts=1_000)

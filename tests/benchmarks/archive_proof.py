@@ -35,16 +35,16 @@ def main() -> int:
         sound = small(place)
         size = sum((sound.root / path).stat().st_size for path in files_of(sound.root))
         say(f"an archive of {size:,} bytes in {len(files_of(sound.root))} files, with checkpoint and key")
-        flips = sum(forked(flipped, (sound, place, 1), workers=WORKERS), Counter[str]())
+        flips = forked(flipped, (sound, place, 1), workers=WORKERS)
         say(f"bytes flipped           {flips['flips']:7,}  found {flips['found']:7,}  right file {flips['named']:7,}  "
             f"and no other {flips['alone']:7,}")  # fmt: skip
         attacks = attacked(sound, place)
         say(f"attacks                 {attacks['attacks']:7,}  found {attacks['found']:7,}  "
             f"right file {attacks['named']:7,}  without the checkpoint {attacks['without']:,}")  # fmt: skip
-        archives = sum(forked(mutated, (sound, place, MUTATED), workers=WORKERS), Counter[str]())
+        archives = forked(mutated, (sound, place, MUTATED), workers=WORKERS)
         say(f"mutated archives        {archives['archives']:7,}  crashes 0  wrong verdicts {archives['false']}  "
             f"unharmed and called whole {archives['whole']:,}")  # fmt: skip
-        alarms = sum(forked(grown, (place, VERIFIED), workers=WORKERS), Counter[str]())
+        alarms = forked(grown, (place, VERIFIED), workers=WORKERS)
         say(f"sound archives verified {alarms['verdicts']:7,}  false alarms {alarms['alarms']}")
     missed = (
         flips["flips"] - flips["named"],
