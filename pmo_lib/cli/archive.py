@@ -32,23 +32,11 @@ def key(out: Path) -> None:
     click.echo(f"key {made.keyid[:12]}: private {out}, public {out}.pub; sign with PMO_SIGNING_KEY={out}")
 
 
-def _month(_: object, __: object, value: str) -> str:
-    if not re.fullmatch(r"[0-9]{4}-(?:0[1-9]|1[0-2])", value):
-        raise click.BadParameter(f"{value!r} is not a period YYYY-MM")
-    return value
-
-
-def _words(_: object, __: object, value: str) -> str:
-    if not value.strip() or not value.isprintable():
-        raise click.BadParameter("say it in words, on one line")
-    return value.strip()
-
-
 @archive.command()
 @ORG
-@click.option("--before", required=True, metavar="YYYY-MM", callback=_month, help="The first period that is kept.")
-@click.option("--rule", required=True, callback=_words, help="By which rule: a law, a policy, its paragraph.")
-@click.option("--approver", required=True, callback=_words, help="Who approved it.")
+@click.option("--before", required=True, metavar="YYYY-MM", help="The first period that is kept.")
+@click.option("--rule", required=True, help="By which rule: a law, a policy, its paragraph.")
+@click.option("--approver", required=True, help="Who approved it.")
 @click.option(
     "--what",
     "kinds",
@@ -69,7 +57,12 @@ def expire(*, org: str, before: str, rule: str, approver: str, kinds: tuple[str,
     """
     from pmo_lib.archive import Disposal, Ledger, expirable, expire as expired
 
-    asked = Disposal(before, tuple(sorted(set(kinds))), rule, approver)
+    if not re.fullmatch(r"[0-9]{4}-(?:0[1-9]|1[0-2])", before):
+        raise click.BadParameter(f"--before {before!r} is not a period YYYY-MM")
+    for words in (rule, approver):
+        if not words.strip() or not words.isprintable():
+            raise click.BadParameter("--rule and --approver say who and why in words, on one line each")
+    asked = Disposal(before, tuple(sorted(set(kinds))), rule.strip(), approver.strip())
     root = _archive(org)
     if dry_run:
         found, entry = expirable(root, rule=asked), None

@@ -19,13 +19,21 @@ from typing import NamedTuple
 
 import numpy as np
 from benchmarks.measured import say
+from kept_runs import made_of, put_all, run_taken, snapshot_kept
 
 from pmo_lib.archive import Ledger, enter, verify
 from pmo_lib.store import Store, canonical_json, digest_of, write_atomically
 
 ROUNDS, LEAST_SHARE = 5, 0.80
-# Objects of an archive by size: a year of a large organisation, and many small tables.
-ARCHIVES = {"large returns": ((1_500, 300_000), (60, 2_000_000)), "small tables": ((6_000, 20_000),)}
+# Objects of an archive by size: a year of a large organisation, and many small tables; and one of runs.
+ARCHIVES = {"large returns": ((1_500, 300_000), (60, 2_000_000)), "small tables": ((6_000, 20_000),), "runs": ()}
+RUNS, SOURCE_FILES = 250, 300
+RUN_BYTES = {
+    "health_check.html": 270_000,
+    "health_check.ipynb": 440_000,
+    "health_check.json": 75_000,
+    "findings.json": 2_000,
+}
 
 
 class Took(NamedTuple):
@@ -45,6 +53,21 @@ def archive_of(root: Path, *, sizes: tuple[tuple[int, int], ...]) -> int:
         manifest = {"period": period, "sources": sources, "tables": {}, "intake": {}}
         content = canonical_json(manifest | {"previous": None, "supersedes": None, "reason": ""})
         write_atomically(root / "snapshots" / period / f"{digest_of(content)}.json", content=content, read_only=True)
+    enter(Ledger(root, ""), taken="", at="")
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
+def archive_of_runs(root: Path) -> int:
+    """Write an archive of runs as large as those of the demo, each made of the same source files; return its bytes."""
+    draws = np.random.default_rng(1)
+    snapshot = snapshot_kept(root, "2026-09")
+    source = {f"pmo_lib/module{number}.py": draws.bytes(8_000) for number in range(SOURCE_FILES)}
+    of = [one for one in made_of(root, snapshot) if one.name != "source"]
+    of.append(put_all(root, "source", source))
+    rows = [{"table": f"table{number}", "rows_in": number, "used": number, "quarantined": 0} for number in range(40)]
+    for number in range(RUNS):
+        files = {name: draws.bytes(size) for name, size in RUN_BYTES.items()}
+        run_taken(root, snapshot, portfolio=f"P{number}", files=files, dependencies=of, rows=rows)
     enter(Ledger(root, ""), taken="", at="")
     return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
@@ -84,7 +107,7 @@ def main() -> int:
     for name, sizes in ARCHIVES.items():
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder) / "bench" / "archive"
-            size = archive_of(root, sizes=sizes)
+            size = archive_of(root, sizes=sizes) if sizes else archive_of_runs(root)
             ways: dict[str, Callable[[], object]] = {
                 "sha256sum": lambda root=root: summed(root, program="sha256sum"),
                 "verify": lambda root=root: verified(root),
