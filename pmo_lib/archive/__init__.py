@@ -13,8 +13,8 @@ anything but a regular file, imported or executed.
 
 Inside: ``reading`` (hostile files), ``signing`` < ``ledger``, ``hashing`` < ``checkpoints``, ``statement`` (the run
 record) < ``runs`` < ``entering``, ``evidence`` (what the ledger tells of a period), ``restore`` (what it held after an
-entry) < ``wheels``, ``contents`` (what each file should hold) < ``snapshot_contents``, ``run_contents``, ``disposals`` (who says
-so) < ``survey`` (all of it) < ``expiry``, ``chain``, ``signatures`` < ``findings`` < ``verify``.
+entry) < ``wheels``, ``contents`` (what each file should hold) < ``snapshot_contents``, ``run_contents``, ``disposals``
+(who says so) < ``survey`` (all of it) < ``expiry``, ``chain``, ``signatures`` < ``findings`` < ``verify``.
 """
 
 from pmo_lib.archive.checkpoints import Checkpoint, checkpoint_of, read_checkpoint
