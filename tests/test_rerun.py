@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from kept_runs import copied, files_of, made_of, put, put_all, rewrite, run_kept, run_taken, snapshot_kept
 from small_house import build
 
-from pmo_lib.archive import Ledger, Run
+from pmo_lib.archive import Ledger, Run, verify
+from pmo_lib.archive.contents import object_path
 from pmo_lib.archive.ledger import whole_ledger
 from pmo_lib.archive.wheels import keep_wheels, wheels_of
 from pmo_lib.audit import CANNOT, DIFFERENT, FIGURES, IDENTICAL, Verdict, Way, kept, rerun
@@ -409,6 +410,11 @@ def test_a_wheelhouse_is_kept_once_and_found_by_its_lock(sound: Path, tmp_path: 
     assert house is not None
     assert (house.files, house.entry) == ({wheel.name: digest_of(b"wheel")}, entry.sequence)
     assert wheels_of(root, entries=entries, lock=digest_of(lock), of=("cp312", "linux-x86_64")) is None
+    house_paths = [object_path(digest_of(content)) for content in (b"wheel", lock)]
+    assert verify(root).clean
+    assert not {entry.path, *house_paths} & {notice.file for notice in verify(root).notices}
+    (root / house_paths[0]).unlink()
+    assert [(fault.file, fault.what) for fault in verify(root).faults] == [(house_paths[0], "missing")]
     rewrite(root / entry.path, (root / entry.path).read_bytes() + b" ")
     with pytest.raises(StoreError, match="altered"):
         wheels_of(root, entries=entries, lock=digest_of(lock), of=of)

@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.archive.contents import object_path
 from pmo_lib.archive.ledger import MANIFEST, whole_ledger
 from pmo_lib.archive.reading import Unusable, document_of, shown, small_file
 from pmo_lib.archive.restore import (
     Restored,
     is_plain,
-    object_path,
     read_list,
     read_object,
     restore_archive,
