@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from kept_runs import copied, files_of, made_of, put, put_all, rewrite, run_kept, run_taken, snapshot_kept
 from small_house import build
 
-from pmo_lib.archive import Ledger, Run, verify
+from pmo_lib.archive import Disposal, Ledger, Run, expire, verify
 from pmo_lib.archive.contents import object_path
 from pmo_lib.archive.ledger import whole_ledger
 from pmo_lib.archive.wheels import keep_wheels, wheels_of
@@ -227,6 +227,20 @@ def test_what_others_published_must_be_there(sound: Path, tmp_path: Path) -> Non
     first, whole, _ = runs_of(root)
     rewrite(root / first / "health_check.json", b"{}")
     assert "health_check.json" in cannot(root, whole, work=tmp_path / "work")
+
+
+def test_what_expired_is_told_by_its_entry(sound: Path, tmp_path: Path) -> None:
+    """A run whose page was disposed of cannot be made again, and the entry that says so is named, with its rule."""
+    root = copied(sound, tmp_path / "demo" / "archive")
+    snapshot = snapshot_kept(root, "2026-10")
+    run_kept(root, snapshot, dependencies=makings(root, snapshot))
+    rule = Disposal("2026-10", ("runs",), "7 years", "the board")
+    _, entry = expire(Ledger(root, "jo"), rule=rule, at=AT)
+    assert entry is not None
+    (verdict,) = again(root, runs_of(root)[1], work=tmp_path / "work")
+    page = f"{runs_of(root)[1]}/portfolio_rollup.html"
+    assert verdict.word == CANNOT
+    assert f"{page}: expired by entry {entry.sequence} (rule 7 years, approved by the board)" in verdict.why
 
 
 @pytest.mark.parametrize("name", ["../../../evil.json", "2026-09/../../x.json", "/etc/passwd", "2026-09/HWY/x.py"])
