@@ -16,7 +16,7 @@ PIP = if $(BIN)/python -c 'import pip' 2>/dev/null; then set -- $(BIN)/python -m
 	else set -- $(PYTHON) -m pip --python $(BIN)/python; fi; \
 	"$$@" --disable-pip-version-check install --quiet
 
-.PHONY: help setup demo test test-slow bench check format lock clean
+.PHONY: help setup demo test test-slow bench proof check format lock clean
 .DELETE_ON_ERROR:
 
 help:  ## what there is
@@ -56,6 +56,9 @@ bench: $(READY)  ## benchmarks: intake, hostile files, opening a snapshot, metri
 	@cd tests && for name in hostile_files intake_speed opening_speed metrics_speed simulation_speed batch_speed \
 		verify_speed; do \
 		echo "== $$name"; $(abspath $(BIN))/python -m benchmarks.$$name || failed=1; done; test -z "$$failed"
+
+proof: $(READY)  ## all runs of a demo made again from its archive under variations of place, day and machine (hours)
+	@cd tests && $(abspath $(BIN))/python -m benchmarks.rerun_proof
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

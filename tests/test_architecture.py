@@ -50,6 +50,7 @@ SOLE_USERS = {
     "nbconvert": {"render"},
     "networkx": {"metrics"},
     "openpyxl": {"workbooks"},
+    "packaging": {"audit"},
     "pandera": {"contracts"},
     "papermill": {"runner", "engine"},
     "plotly": {"figures", "theme", "render"},

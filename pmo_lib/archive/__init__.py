@@ -12,8 +12,8 @@ What lies here may have been put here by anybody: it is looked up by name and ha
 anything but a regular file, imported or executed.
 
 Inside: ``reading`` (hostile files), ``signing`` < ``ledger``, ``hashing`` < ``checkpoints``, ``statement`` (the run
-record) < ``runs`` < ``entering``, ``evidence`` (what the ledger tells of a run), ``restore`` (what it held after an
-entry) < ``wheels``, ``contents`` (what each file should hold) < ``snapshot_contents``, ``run_contents``, ``disposals``
+record) < ``runs`` < ``entering``, ``evidence`` (what the ledger tells of a run), ``contents`` (what each file should
+hold) < ``restore`` (what it held after an entry) < ``snapshot_contents``, ``run_contents``, ``wheels``, ``disposals``
 (who says so) < ``edition`` (all of a period), ``survey`` (all of it) < ``expiry``, ``chain``, ``signatures`` <
 ``findings`` < ``verify``.
 """

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.archive.contents import object_path
 from pmo_lib.archive.ledger import MANIFEST, entry_path, is_digest, whole_ledger
 from pmo_lib.archive.reading import Fault, Unusable, document_of, hasher, opened, shown, small_file
 from pmo_lib.archive.runs import SUMS, place_of, read_run
@@ -306,11 +307,6 @@ def _copied(source: Path, *, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def object_path(digest: str) -> str:
-    """Return where an object lies in the archive."""
-    return f"objects/sha256/{digest[:2]}/{digest}"
-
-
 def snapshot_objects(
     manifest: Mapping[str, Any], *, kinds: Sequence[str] = ("sources", "tables", "intake")
 ) -> Iterator[str]:
@@ -387,6 +383,6 @@ def unpack(root: Path, *, digest: str, into: Path) -> list[str]:
 
 
 def _listed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the files that a list names: those of a wheelhouse stand in a field of it."""
+    """Return the files that a list names: those of a wheelhouse, and its lock, stand in fields of it."""
     files = document.get("files")
-    return dict(files) if isinstance(files, dict) else dict(document)
+    return files | {"lock": document.get("lock")} if isinstance(files, dict) else dict(document)

@@ -11,6 +11,7 @@ from pmo_lib.archive.reading import Listing, listed
 from pmo_lib.archive.run_contents import take_runs
 from pmo_lib.archive.runs import FOLDERS
 from pmo_lib.archive.snapshot_contents import take_snapshots
+from pmo_lib.archive.wheels import take_wheels
 from pmo_lib.errors import StoreError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def survey(root: Path) -> tuple[Contents, Listing]:
     take_entries(contents, root=root, listing=ledger)
     take_snapshots(contents, root=root, listing=snapshots)
     take_runs(contents, root=root, listing=runs)
+    take_wheels(contents, root=root)
     take_disposals(contents, root=root)
     return contents, everything
 

@@ -12,9 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pmo_lib.archive.ledger import is_digest
-from pmo_lib.archive.reading import Unusable, document_of
-from pmo_lib.archive.restore import MOST_FILES, object_path, read_object
+from pmo_lib.archive.contents import object_path
+from pmo_lib.archive.ledger import entry_path, is_digest
+from pmo_lib.archive.reading import Fault, Unusable, document_of
+from pmo_lib.archive.restore import MOST_FILES, read_object
 from pmo_lib.errors import StoreError
 from pmo_lib.store import Store, canonical_json
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pmo_lib.archive.contents import Contents
     from pmo_lib.archive.ledger import Entry, Ledger
 
 KIND, SCHEMA = "wheels", "pmo-wheels/1"
+VERIFY = "see what pmo verify says"
 WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+]*(-[A-Za-z0-9._+]+){3,5}\.whl")
 
 
@@ -93,15 +96,34 @@ def read_wheels(root: Path, *, entry: Entry) -> Wheelhouse:
     try:
         document = document_of(read_object(root, digest=entry.sha256))
     except Unusable as unusable:
-        raise StoreError(f"{path}: {unusable.args[1]}", fix="see what pmo verify says", path=path) from unusable
+        raise StoreError(f"{path}: {unusable.args[1]}", fix=VERIFY, path=path, list=True) from unusable
     files, texts = document.get("files"), [document.get(name) for name in ("lock", "python", "platform")]
     if (
         document.get("schema") != SCHEMA
         or not all(isinstance(text, str) for text in texts)
+        or not is_digest(texts[0])
         or not isinstance(files, dict)
         or len(files) > MOST_FILES
         or not all(WHEEL.fullmatch(name) and is_digest(digest) for name, digest in files.items())
     ):
-        raise StoreError(f"{path}: is no list of wheels", fix="see what pmo verify says", path=path)
+        raise StoreError(f"{path}: is no list of wheels", fix=VERIFY, path=path, list=True)
     lock, python, platform = map(str, texts)
     return Wheelhouse(lock, python, platform, files, entry.sequence)
+
+
+def take_wheels(contents: Contents, *, root: Path) -> None:
+    """Take up the wheels that every entry names. A list that is missing or altered is told with the other objects."""
+    for number, entry in sorted(contents.entries.items()):
+        if entry.kind != KIND:
+            continue
+        try:
+            house = read_wheels(root, entry=entry)
+        except StoreError as error:
+            if error.data.get("list"):
+                contents.faults.append(Fault(entry.path, "not ours", f"entry {number} names it as a list of wheels"))
+            continue
+        if entry.about != house.about or entry.path != object_path(entry.sha256):
+            contents.faults.append(Fault(entry_path(number), "altered", "it says of its wheels what the list does not"))
+        contents.want(house.lock, role=f"the lock of the wheels of entry {number}")
+        for name, digest in house.files.items():
+            contents.want(digest, role=f"the wheel {name[:120]} of entry {number}")

@@ -15,12 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.archive.contents import object_path
+from pmo_lib.archive.disposals import disposed
 from pmo_lib.archive.ledger import MANIFEST, whole_ledger
 from pmo_lib.archive.reading import Unusable, document_of, shown, small_file
 from pmo_lib.archive.restore import (
     Restored,
     is_plain,
-    object_path,
     read_list,
     read_object,
     restore_archive,
@@ -114,7 +115,8 @@ class Again:
                 laid = self._laid(kept)
             return self._made(laid)
         except (PmoError, OSError) as error:
-            return Verdict(place, CANNOT, (" ".join(str(error).split())[:1_000],))
+            why = " ".join(str(error).split())[:1_000]
+            return Verdict(place, CANNOT, (why, *_expired(self.root, place=place, why=why)))
 
     # --- before -----------------------------------------------------------------------------------------------
 
@@ -214,6 +216,18 @@ class Laid:
             "engine": engine or self.kept.made_with.get("engine", "pmo"),
             "parameters": parameters | {"snapshot": self.kept.run.about["snapshot"]},
         }
+
+
+def _expired(root: Path, *, place: str, why: str) -> Iterator[str]:
+    """Yield which entry disposed of what is missing, if one did."""
+    try:
+        gone = disposed(root)
+    except StoreError:
+        return
+    for path, entry in sorted(gone.items()):
+        if path in why or path.startswith(f"{place}/"):
+            told = f"rule {entry.about.get('rule')}, approved by {entry.about.get('approver')}"
+            yield f"{path}: expired by entry {entry.sequence} ({told})"
 
 
 def _entry(kept: Kept, *, entries: Sequence[Entry]) -> Entry:

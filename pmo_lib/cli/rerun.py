@@ -29,6 +29,8 @@ PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}")
               help="A new one with the packages of the run's lock, or the one that is running.")  # fmt: skip
 @click.option("--python", default="", help="The Python to use; default: of the minor version that a run was made with.")
 @click.option("--figures", is_flag=True, help="Be content where all figures and tables are identical.")
+@click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE",
+              help="A variable of the runs, beyond those of their records (repeat for more).")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="How many at a time.")
 @click.option("--seconds", type=click.FloatRange(min=1), default=900.0, show_default=True, help="Limit of a run.")
 @click.option("--in", "folder", type=click.Path(file_okay=False, path_type=Path), default=None,
@@ -49,7 +51,10 @@ def rerun(*, runs: tuple[str, ...], org: str, folder: Path | None, summary: Path
     root = inside(outputs(), parts=(org, "archive"))
     named = [name for one in runs for name in (places(root, period=one) if PERIOD.fullmatch(one) else []) or [one]]
     verdicts: list[Verdict] = []
-    way = Way(wanted["engine"] or "", wanted["environment"] == "fresh", wanted["python"], {}, wanted["jobs"],
+    if wrong := [one for one in wanted["variables"] if "=" not in one]:
+        raise click.BadParameter(f"{wrong[0]!r} is not NAME=VALUE", param_hint="--variable")
+    variables = dict(one.split("=", 1) for one in wanted["variables"])
+    way = Way(wanted["engine"] or "", wanted["environment"] == "fresh", wanted["python"], variables, wanted["jobs"],
               wanted["seconds"])  # fmt: skip
     with ExitStack() as held:
         work = folder or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="pmo-rerun-")))

@@ -53,16 +53,14 @@ def again(document: Mapping[str, Any], *, into: Path) -> None:
     shutil.copyfile(job.staged / FACTS, into.with_name(FACTS))
 
 
-def main(words: list[str]) -> int:
-    """Do what the command line says; return its exit code."""
+def main(words: list[str]) -> None:
+    """Do what the command line says."""
     job, into = map(Path, words)
     try:
         again(json.loads(job.read_bytes()), into=into)
     except PmoError as error:
-        sys.stderr.write(f"{' '.join(str(error).split())}\n")
-        return 1
-    return 0
+        raise SystemExit(" ".join(str(error).split())) from error
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
