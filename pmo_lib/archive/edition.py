@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.archive.contents import object_path
 from pmo_lib.archive.disposals import KIND, disposed
 from pmo_lib.archive.evidence import sound
 from pmo_lib.archive.ledger import MANIFEST, entry_path, whole_ledger
 from pmo_lib.archive.reading import Unusable, document_of, hasher, small_file
-from pmo_lib.archive.restore import object_path, snapshot_objects
+from pmo_lib.archive.restore import snapshot_objects
 from pmo_lib.archive.runs import place_of
 from pmo_lib.archive.statement import asked_of, dependencies, metadata_of
 from pmo_lib.errors import StoreError
