@@ -57,8 +57,7 @@ def enter_run(ledger: Ledger, *, run: Run, at: str) -> Entry:
     """Enter a run that was just kept; return its entry, the one that it has already if it has one."""
     path = f"{run.place}/{SUMS}"
     with ledger.held():
-        known = next((one for one in reversed(ledger.entries) if one.path == path), None)
-        return known or ledger.append("run", path=path, sha256=run.digest, about=run.about, at=at)
+        return ledger.entry_of(path) or ledger.append("run", path=path, sha256=run.digest, about=run.about, at=at)
 
 
 def _runs(root: Path, *, held: set[str]) -> Iterator[Run]:

@@ -176,6 +176,13 @@ class Ledger:
     operator: str
     key: SigningKey | None = None
     entries: list[Entry] = field(default_factory=list)
+    _by_path: dict[str, Entry] = field(default_factory=dict, repr=False)
+
+    def entry_of(self, path: str) -> Entry | None:
+        """Return the entry of a path, of those that were read or made so far."""
+        for entry in self.entries[len(self._by_path) :]:  # no path has two entries
+            self._by_path[entry.path] = entry
+        return self._by_path.get(path)
 
     @contextmanager
     def held(self) -> Iterator[None]:

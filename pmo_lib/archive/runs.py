@@ -32,7 +32,6 @@ from pmo_lib.errors import StoreError
 from pmo_lib.store import canonical_json, digest_of, digest_of_file, inside, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SUMS, RECORD, ENVELOPE, LOG, FINDINGS = "SHA256SUMS", "run.json", "run.dsse.json", "log.jsonl", "findings.json"
@@ -193,11 +192,14 @@ def keep(folder: Path, *, root: Path, statement: dict[str, Any], key: SigningKey
     return read_run(root, place="/".join(parts))
 
 
-def results_kept(root: Path, *, periods: Iterator[str] | list[str]) -> set[str]:
-    """Return the sha256 of the results that lie in all runs of some periods; those that were disposed of do not."""
+def results_kept(root: Path, *, period: str) -> set[str]:
+    """Return the sha256 of the results of all runs of a period; StoreError if the sums of one cannot be read."""
     found = set()
-    for place in (one for period in periods for one in places(root, period=period)):
-        run = read_run(root, place=place)
-        if (root / place / f"{run.report}.json").is_file():
-            found.add(run.sums.get(f"{run.report}.json", ""))
+    for place in places(root, period=period):
+        try:
+            _, sums = read_sums(root, place=place)
+        except Unusable as unusable:
+            raise StoreError(f"{place}/{SUMS}: {unusable.args[1]}", fix="see what pmo verify says") from unusable
+        report = place.rpartition("/")[2].rpartition("-")[0]
+        found.add(sums.get(f"{report}.json", ""))
     return {digest for digest in found if is_digest(digest)}

@@ -140,14 +140,17 @@ def _paths(source: Path | None, *, mapping: Mapping | None) -> list[Path]:
 def ingested(source: Path | None, *, org: str, period: str, mapping: str | None, reason: str) -> list[Snapshot]:
     """Check what was returned and keep it: one snapshot for each period, each entered in the ledger."""
     from pmo_lib.archive import Ledger, enter
+    from pmo_lib.batch.lock import locked
     from pmo_lib.snapshots import Archive, take
 
     archive = Archive(outputs() / org / "archive")
     ledger, snapshots = Ledger(archive.root, operator(), key=signing_key()), []
     for checked in _checked(source, org=org, mapping=mapping, period=None if period == "all" else period):
-        snapshot = take(checked, archive=archive, organisation=org, reason=reason)
+        with locked(archive.root.parent / ".ingest.lock", what=f"the returns of {org}", wait=True):
+            snapshot = take(checked, archive=archive, organisation=org, reason=reason)
+            entries = enter(ledger, taken=snapshot.id, at=now())
         snapshots.append(snapshot)
-        for entry in enter(ledger, taken=snapshot.id, at=now()):
+        for entry in entries:
             if entry.kind == "adopted":
                 told = f"{entry.path} had no entry in the ledger; it is adopted as entry {entry.sequence}"
                 click.echo(told, err=True)

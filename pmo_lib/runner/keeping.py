@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.archive import enter, enter_run
-from pmo_lib.archive.evidence import last_run
 from pmo_lib.archive.runs import LOG, RUN_FILES, keep, place_of, results_kept
 from pmo_lib.archive.statement import Dependency, statement
 from pmo_lib.batch.staging import FACTS, RUN
@@ -88,8 +87,7 @@ class Keeping:
         facts = json.loads((job.staged / FACTS).read_bytes())
         attempt = 1 if outcome is None else outcome.attempts
         self._log(folder, facts=facts, attempt=attempt, peak_mib=None if outcome is None else outcome.peak_mib)
-        of = {"period": self.planned.snapshot.period, "portfolio": job.portfolio, "report": job.report}
-        before = last_run(self.ledger.entries, about=of)
+        before = self._stands.get((job.portfolio, job.report))
         went = {
             **facts["went"],
             "batch": f"{self.planned.snapshot.period}/{self.batch}",
@@ -111,8 +109,9 @@ class Keeping:
             went=went,
         )
         run = keep(folder, root=self.ledger.root, statement=document, key=self.ledger.key)
-        enter_run(self.ledger, run=run, at=present())
-        self._kept_results.clear()
+        self._stands[job.portfolio, job.report] = enter_run(self.ledger, run=run, at=present())
+        if (known := self._kept_results.get(self.planned.snapshot.period)) is not None:
+            known.add(run.sums[f"{job.report}.json"])
 
     def _log(self, folder: Path, *, facts: Mapping[str, Any], attempt: int, peak_mib: float | None) -> None:
         went = facts["went"]
@@ -133,6 +132,13 @@ class Keeping:
         return "; ".join(told)
 
     # --- what a run is made of --------------------------------------------------------------------------------
+
+    @cached_property
+    def _stands(self) -> dict[tuple[str, str], Entry]:
+        """The entry of the last run of each report of the period."""
+        runs = (one for one in self.ledger.entries if place_of(one.path))
+        own = (one for one in runs if one.about["period"] == self.planned.snapshot.period)
+        return {(str(one.about["portfolio"]), str(one.about["report"])): one for one in own}
 
     @cached_property
     def _store(self) -> Store:
@@ -171,10 +177,8 @@ class Keeping:
 
     def _published(self, read: Mapping[str, str]) -> Dependency:
         """Put what others published, where it is not in a run of theirs."""
-        periods = sorted({name.partition("/")[0] for name in read})
-        for period in periods:
-            if period not in self._kept_results:
-                self._kept_results[period] = results_kept(self.ledger.root, periods=[period])
+        for period in sorted({name.partition("/")[0] for name in read} - self._kept_results.keys()):
+            self._kept_results[period] = results_kept(self.ledger.root, period=period)
         kept = set().union(*self._kept_results.values())
         every = dict(read)
         for name in (name for name, digest in read.items() if digest not in kept):
