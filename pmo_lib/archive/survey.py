@@ -26,8 +26,8 @@ def survey(root: Path) -> tuple[Contents, Listing]:
     contents = Contents()
     take_entries(contents, root=root, listing=ledger)
     take_snapshots(contents, root=root, listing=snapshots)
-    take_runs(contents, root=root, listing=runs)
-    take_disposals(contents, root=root)
+    take_runs(contents, root=root, listing=runs, present=everything.files)
+    take_disposals(contents, root=root, present=everything.files)
     return contents, everything
 
 
