@@ -60,7 +60,8 @@ def checkpoint_of(root: Path, *, organisation: str, at: str, before: Checkpoint 
             fix="keep that checkpoint, and see what pmo verify --checkpoint says",
         )
     files = listed(root, skip=BATCHES).files
-    counts = {name: sum(path.startswith(f"{name}/") for path in files) for name in ("objects", "snapshots", "runs")}
+    counts = {name: sum(path.startswith(f"{name}/") for path in files) for name in ("objects", "snapshots")}
+    counts["runs"] = sum(path.startswith("runs/") and path.endswith("/SHA256SUMS") for path in files)
     return Checkpoint(organisation, len(entries), entries[-1].digest, at, counts)
 
 

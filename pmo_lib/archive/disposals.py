@@ -19,9 +19,11 @@ from pmo_lib.archive.contents import OBJECT, Contents, Disposed, object_path
 from pmo_lib.archive.ledger import Entry, entry_path, is_canonical, is_digest, whole_ledger
 from pmo_lib.archive.reading import Fault, Unusable, document_of, small_file
 from pmo_lib.archive.runs import FOLDERS, RUN_FILES, SUMS
-from pmo_lib.store import canonical_json, digest_of
+from pmo_lib.errors import StoreError
+from pmo_lib.store import canonical_json, digest_of, inside
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 KIND, SCHEMA = "disposal", "pmo-disposal/1"
@@ -73,7 +75,7 @@ def disposed(root: Path) -> dict[str, Entry]:
     for entry in whole_ledger(root):
         try:
             disposal = read_disposal(root, entry=entry) if entry.kind == KIND else None
-        except Unusable:
+        except (Unusable, StoreError):
             continue
         for one in disposal.files if disposal else ():
             found.setdefault(one.path, entry)
@@ -81,8 +83,10 @@ def disposed(root: Path) -> dict[str, Entry]:
 
 
 def read_disposal(root: Path, *, entry: Entry) -> Disposal:
-    """Read the list that an entry names; Unusable if it is none."""
-    content = small_file(root / entry.path, most=MOST_LIST_BYTES)
+    """Read the list that an entry names; Unusable if it is none, StoreError if a link leads out of the archive."""
+    if entry.path != object_path(entry.sha256):
+        raise Unusable("not ours", "it is not an object")
+    content = small_file(inside(root, parts=(entry.path,)), most=MOST_LIST_BYTES)
     if digest_of(content) != entry.sha256:
         raise Unusable("altered", "its bytes are not those of its name")
     document = document_of(content)
@@ -103,6 +107,7 @@ def _is_disposal(document: dict[str, Any]) -> bool:
         and all(kind in (RETURNS, RUNS) for kind in kinds)
         and isinstance(files, list)
         and all(_is_gone(one) for one in files)
+        and len({one["path"] for one in files}) == len(files)
     )
 
 
@@ -118,51 +123,60 @@ def _is_gone(one: Any) -> bool:
     )
 
 
-def take_disposals(contents: Contents, *, root: Path) -> None:
-    """Take up what every disposal names, after everything else; what it may not name is a fault of the list."""
+def take_disposals(contents: Contents, *, root: Path, present: Collection[str]) -> None:
+    """Take up what every disposal names, after everything else; what it may not name is a fault of the list.
+
+    ``present``: the files that lie in the archive; no other is opened.
+    """
+    unsure = any(fault.file.startswith("snapshots/") for fault in contents.faults)
     for number, entry in sorted(contents.entries.items()):
         if entry.kind != KIND:
             continue
         if entry.path != object_path(entry.sha256):
             contents.faults.append(Fault(entry_path(number), "altered", "its reference is not an object"))
-            continue
-        try:
-            _take_up(contents, disposal=read_disposal(root, entry=entry), entry=entry)
-        except Unusable as unusable:
-            what, means = unusable.args
-            if what not in ("missing", "altered"):  # these are told with the other objects
-                contents.faults.append(Fault(entry.path, what, f"{means}; entry {number} names it as such"))
+        elif entry.path in present:
+            try:
+                disposal = read_disposal(root, entry=entry)
+                _take_up(contents, disposal=disposal, entry=entry, unsure=unsure)
+            except Unusable as unusable:
+                what, means = unusable.args
+                if what != "altered":  # which is told with the other objects
+                    contents.faults.append(Fault(entry.path, what, f"{means}; entry {number} names it as such"))
 
 
-def _take_up(contents: Contents, *, disposal: Disposal, entry: Entry) -> None:
+def _take_up(contents: Contents, *, disposal: Disposal, entry: Entry, unsure: bool) -> None:
     if entry.about != disposal.about:
         means = "it says of its disposal what the list does not say"
         contents.faults.append(Fault(entry_path(entry.sequence), "altered", means))
         return
+    wrong = ""
     for one in disposal.files:
-        if why := _why_not(contents, one=one, disposal=disposal, entry=entry):
-            means = f"entry {entry.sequence} disposes of {one.path[:200]}, which it may not: {why}"
-            contents.faults.append(Fault(entry.path, "not allowed", means))
+        if why := _why_not(contents, one=one, disposal=disposal, by=entry.sequence, unsure=unsure):
+            wrong = wrong or f"entry {entry.sequence} disposes of {one.path[:200]}, which it may not: {why}"
         else:
             contents.disposed.setdefault(one.path, Disposed(entry, one.sha256, one.size))
+    if wrong:
+        contents.faults.append(Fault(entry.path, "not allowed", wrong))
 
 
-def _why_not(contents: Contents, *, one: Gone, disposal: Disposal, entry: Entry) -> str:
-    """Say why a disposal may not name a file; nothing if it may, or if what speaks of the file cannot be read."""
+def _why_not(contents: Contents, *, one: Gone, disposal: Disposal, by: int, unsure: bool) -> str:
+    """Say why a disposal may not name a file; nothing if it may, or if what speaks of the file is at fault itself."""
     found = OBJECT.fullmatch(one.path)
     folder, _, name = one.path.rpartition("/")
     if found:
         if RETURNS not in disposal.kinds or one.sha256 != found[2]:
             return "it is not of a kind that was approved, or has another sha256"
-        return needed_return(contents, digest=one.sha256, before=disposal.before, by=entry.sequence)
+        if unsure and one.sha256 not in contents.sources:
+            return ""
+        return needed_return(contents, digest=one.sha256, before=disposal.before, by=by)
     if RUNS not in disposal.kinds or not FOLDERS.fullmatch(folder) or name in RUN_FILES:
         return "it is neither a raw return nor a file of a run, or not of a kind that was approved"
-    run = contents.runs.get(folder)
-    if run is None:
-        return "" if any(fault.file.startswith(f"{folder}/") for fault in contents.faults) else "there is no such run"
+    run, entered = contents.runs.get(folder), contents.entered.get(f"{folder}/{SUMS}")
+    if run is None or entered is None or entered.sha256 != run.digest:
+        return "" if entered else "there is no such run"
     if run.sums.get(name) != one.sha256:
         return f"{folder}/{SUMS} does not name it so"
-    return needed_file(contents, place=folder, name=name, before=disposal.before, by=entry.sequence)
+    return needed_file(contents, place=folder, name=name, before=disposal.before, by=by)
 
 
 def needed_return(contents: Contents, *, digest: str, before: str, by: int) -> str:
@@ -173,7 +187,7 @@ def needed_return(contents: Contents, *, digest: str, before: str, by: int) -> s
     if digest in contents.bound:
         return f"it is {contents.objects[digest].role}" if digest not in contents.sources else "something else needs it"
     taken = contents.sources.get(digest, set())
-    if not taken and not any(fault.file.startswith("snapshots/") for fault in contents.faults):
+    if not taken:
         return "no snapshot was made of it"
     later = sorted(path for path in taken if path.split("/")[1] >= before and _was_there(contents, path=path, by=by))
     return f"{later[0]} needs it" if later else ""

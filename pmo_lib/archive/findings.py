@@ -91,6 +91,10 @@ class Findings:
     def _runs_by_digest(self) -> dict[str, str]:
         return {kept.sha256: path for path, kept in self.contents.kept.items() if kept.sha256}
 
+    @cached_property
+    def _entered_by_digest(self) -> dict[str, str]:
+        return {entry.sha256: entry.path for entry in self.contents.entries.values()}
+
     def _folders(self) -> Iterator[Fault]:
         """Yield links, pipes and folders that the archive has no place for."""
         for path, kind in self.everything.others.items():
@@ -118,7 +122,7 @@ class Findings:
         """Name a file of another name than any of ours, and say whose bytes it holds if they are one of ours."""
         places = [object_path(digest)] if digest in self.contents.objects else []
         places += [self._runs_by_digest[digest]] if digest in self._runs_by_digest else []
-        places += [entry.path for entry in self.contents.entries.values() if digest and entry.sha256 == digest]
+        places += [self._entered_by_digest[digest]] if digest in self._entered_by_digest else []
         lost = next((place for place in places if place not in self.everything.files), None)
         if lost:
             return Fault(path, "wrong name", f"it holds the bytes of {lost}, which is missing: it was renamed")

@@ -29,6 +29,7 @@ from pmo_lib.archive.statement import dependencies, metadata_of, subjects_of
 from pmo_lib.store import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from pmo_lib.archive.reading import Listing
@@ -39,8 +40,8 @@ LISTS = {"inputs": "parameter or notebook file", "source": "source file", PUBLIS
 Lists: TypeAlias = dict[tuple[str, str], set[str]]  # name and sha256 of a list → folders of the runs that name it
 
 
-def take_runs(contents: Contents, *, root: Path, listing: Listing) -> None:
-    """Take up all runs that are listed, and the lists of objects that they name."""
+def take_runs(contents: Contents, *, root: Path, listing: Listing, present: Collection[str]) -> None:
+    """Take up all runs that are listed, and the lists of objects that they name, where these are ``present``."""
     names: dict[str, set[str]] = {folder: set() for folder in listing.folders if FOLDERS.fullmatch(folder)}
     for path in listing.files:
         folder, _, name = path.rpartition("/")
@@ -51,7 +52,8 @@ def take_runs(contents: Contents, *, root: Path, listing: Listing) -> None:
         document = _take_up(contents, root=root, place=place, present=names[place])
         _depend(contents, place=place, made_of=dependencies(document) if document else [], lists=lists)
     for (name, digest), of in sorted(lists.items()):
-        _take_list(contents, root=root, name=name, digest=digest, of=of)
+        if object_path(digest) in present:
+            _take_list(contents, root=root, name=name, digest=digest, of=of)
     held = {kept.sha256 for kept in contents.kept.values()}
     for digest, of in contents.published.items():
         if digest not in held:
@@ -139,7 +141,7 @@ def _ought_to_lie_here(one: Dependency) -> bool:
 
 
 def _take_list(contents: Contents, *, root: Path, name: str, digest: str, of: set[str]) -> None:
-    """Note the objects that a list names. One that is missing or altered is told with the other objects."""
+    """Note the objects that a list names. One that is altered is told with the other objects."""
     path, whose = object_path(digest), told_run(min(of))
     try:
         content = small_file(root / path)
@@ -150,8 +152,7 @@ def _take_list(contents: Contents, *, root: Path, name: str, digest: str, of: se
             raise Unusable("not ours", "it is not a list of files with their sha256")
     except Unusable as unusable:
         what, means = unusable.args
-        if what != "missing":
-            contents.faults.append(Fault(path, what, f"{means}; it is the list of {name} of {whose}"))
+        contents.faults.append(Fault(path, what, f"{means}; it is the list of {name} of {whose}"))
         return
     for place, each in document.items():
         if name == PUBLISHED:

@@ -27,9 +27,9 @@ def survey(root: Path) -> tuple[Contents, Listing]:
     contents = Contents()
     take_entries(contents, root=root, listing=ledger)
     take_snapshots(contents, root=root, listing=snapshots)
-    take_runs(contents, root=root, listing=runs)
+    take_runs(contents, root=root, listing=runs, present=everything.files)
     take_wheels(contents, root=root)
-    take_disposals(contents, root=root)
+    take_disposals(contents, root=root, present=everything.files)
     return contents, everything
 
 
