@@ -33,6 +33,8 @@ NOT_RUN_HERE = {
     "make check": "run by .ci/run",
     "make bench": "its figures are those of the machine; no test looks at a clock",
     "make lock": "asks a package registry",
+    "make proof": "takes hours; tests/test_rerun.py does it with a small demo",
+    "pmo archive wheels": "asks a package registry",
     "pmo ingest gmpp --org uk_gmpp --period all": "needs the published files; the acceptance tests ingest them",
     "pmo run --org uk_gmpp --period 2025-03": "needs the published files; the acceptance tests run it",
     "conda env create -f environment.yml": "needs conda",
