@@ -1,8 +1,10 @@
-"""What an auditor asks of what is published: a figure, traced down to file, sheet and row, and made again from them.
+"""What an auditor asks of what is published: a figure, traced down to file, sheet and cell, and made again from them;
+runs, compared and made again; a period as it was known.
 
-Inside: ``named`` (a run by any of its names, its files checked) < ``trace`` (a figure, down to its rows), ``as_of`` (a
-period as it was known on a day), ``environments`` (what a run is made again in), ``verdicts`` (whether it is the same)
-< ``rerun``.
+Inside: ``named`` (a run by any of its names, its files checked), ``environments`` (what a run is made again in),
+``verdicts`` (whether it is the same), ``as_of`` (a period as it was known on a day) < ``origins`` (what two runs were
+made of), ``rerun`` < ``compare`` (two runs), ``trace`` (a figure, down to its rows
+and cells) < ``compared`` (two runs, to be read).
 """
 
 from pmo_lib.audit.as_of import run_as_of

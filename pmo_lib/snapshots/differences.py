@@ -35,7 +35,7 @@ from pmo_lib.snapshots.rows import ARROW_TYPES
 from pmo_lib.store import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pmo_lib.contracts.columns import Table
     from pmo_lib.snapshots.kept import Snapshot
@@ -81,13 +81,6 @@ class Difference:
             }
         moved = sum(self.moved.values())
         return dict(sorted((found | ({"row moved": moved} if moved else {})).items()))
-
-    def at(self, places: Iterable[tuple[str, str]]) -> pd.DataFrame:
-        """Return what differs of contract rows at places (table, ``source_ref``) of either snapshot."""
-        wanted = set(places)
-        of_rows = self.rows[self.rows["what"].eq("row")]
-        found = of_rows[["table", "old_ref", "new_ref"]].itertuples(index=False, name=None)
-        return of_rows[[(table, old) in wanted or (table, new) in wanted for table, old, new in found]]
 
     @property
     def document(self) -> dict[str, Any]:
