@@ -8,15 +8,13 @@ The rooms are imported inside the commands, so that ``pmo --help`` answers at on
 """
 
 from pmo_lib.cli.archive import archive, checkpoint, verify
-from pmo_lib.cli.comparisons import compare, corrections
+from pmo_lib.cli.comparisons import corrections
 from pmo_lib.cli.group import commands, main
 from pmo_lib.cli.reports import demo, run, trace
 from pmo_lib.cli.rerun import rerun
 from pmo_lib.cli.returns import check, ingest, template
 
-for _each in (
-    template, check, ingest, run, rerun, trace, compare, corrections, verify, checkpoint, archive, demo
-):
+for _each in (template, check, ingest, run, rerun, trace, corrections, verify, checkpoint, archive, demo):
     commands.add_command(_each)
 
 __all__ = ["commands", "main"]
