@@ -1,8 +1,9 @@
-"""What differs: late corrections of a period, row by row."""
+"""What differs: two runs, and the late corrections of a period."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +13,10 @@ from pmo_lib.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from pmo_lib.snapshots import Correction
+
+OUT = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -42,6 +44,35 @@ def corrections(*, org: str, period: str, as_json: bool) -> None:
         for line in _lines(one):
             click.echo(line)
     click.echo(f"{org} {period}: {len(found)} late {'correction' if len(found) == 1 else 'corrections'}")
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@ORG
+@click.option("--json", "as_json", type=OUT, default=None, help="Write all of it here as JSON.")
+@click.option("--html", "as_page", type=OUT, default=None, help="Write it here as a page.")
+def compare(old: str, *, new: str, org: str, as_json: Path | None, as_page: Path | None) -> None:
+    """Compare two runs of the archive: figures, the rows behind them, rules, code and data.
+
+    OLD and NEW are folders of runs, the last part of one, or period/portfolio/report for the newest run of a report.
+    """
+    from pmo_lib.archive.reading import shown
+    from pmo_lib.audit.compare import compare as compared
+    from pmo_lib.audit.compared import lines, page
+    from pmo_lib.audit.named import kept
+    from pmo_lib.store import write_atomically
+
+    root = archive_of(org)
+    comparison = compared(kept(root, name=old), new=kept(root, name=new))
+    if as_json is not None:
+        write_atomically(as_json, content=comparison.content)
+        click.echo(f"written to {as_json}")
+    if as_page is not None:
+        write_atomically(as_page, content=page(comparison))
+        click.echo(f"written to {as_page}")
+    if as_json is None and as_page is None:
+        click.echo("\n".join(shown(line) for line in lines(comparison)))
 
 
 def archive_of(org: str) -> Path:

@@ -35,7 +35,7 @@ from pmo_lib.snapshots.rows import ARROW_TYPES
 from pmo_lib.store import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from pmo_lib.contracts.columns import Table
     from pmo_lib.snapshots.kept import Snapshot
@@ -82,13 +82,6 @@ class Difference:
         moved = sum(self.moved.values())
         return dict(sorted((found | ({"row moved": moved} if moved else {})).items()))
 
-    def at(self, places: Iterable[tuple[str, str]]) -> pd.DataFrame:
-        """Return what differs of contract rows at places (table, ``source_ref``) of either snapshot."""
-        wanted = set(places)
-        of_rows = self.rows[self.rows["what"].eq("row")]
-        found = of_rows[["table", "old_ref", "new_ref"]].itertuples(index=False, name=None)
-        return of_rows[[(table, old) in wanted or (table, new) in wanted for table, old, new in found]]
-
     @property
     def document(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -134,6 +127,21 @@ def difference(old: Snapshot, *, new: Snapshot) -> Difference:
     rows = pd.DataFrame(records, columns=list(COLUMNS), dtype="object")
     moved = {one.table.name: one.moved for one in compared if one.moved}
     return Difference((old.period, old.id), (new.period, new.id), rows, moved)
+
+
+def file_of(reference: str, *, files: Container[str]) -> str:
+    """Return the file that a ``source_ref`` speaks of, one of ``files``; the reference itself if it speaks of none.
+
+    >>> file_of("a/b.xlsx, sheet x, y, row 3", files={"a/b.xlsx"}), file_of("db:core/risks#R1|a", files={"db:core"})
+    ('a/b.xlsx', 'db:core')
+    """
+    if reference in files:
+        return reference
+    found = ROW_OF_FILE.fullmatch(reference)
+    if found and found["file"] in files:
+        return found["file"]
+    ends = (place for place, sign in enumerate(reference) if sign in ",/#")
+    return next((reference[:end] for end in ends if reference[:end] in files), reference)
 
 
 def _differ(old: Snapshot, *, new: Snapshot, name: str) -> bool:
@@ -186,8 +194,7 @@ class _Side:
         """Return the sha256 of the file of a reference, or of the files that are joined by ``; ``."""
         if not reference:
             return None
-        found = ROW_OF_FILE.fullmatch(reference)
-        file = found["file"] if found else reference.rpartition("#")[0].rpartition("/")[0] or reference
+        file = file_of(reference, files=self.files)
         names = [file] if file in self.files else file.split("; ")
         return "; ".join(self.files[name] for name in names if name in self.files) or None
 
