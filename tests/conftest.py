@@ -68,6 +68,15 @@ def libreoffice() -> Path:
 
 
 @pytest.fixture(scope="session")
+def openssl() -> Path:
+    """Path of an openssl that knows Ed25519."""
+    found = shutil.which("openssl")
+    if found is None:
+        _missing("no openssl was found on the path")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
 def strace() -> Path:
     """Path of a strace that may trace a process and fail its calls."""
     found = shutil.which("strace")

@@ -390,7 +390,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     for name in ("bash", "sh", "dirname", "grep", "timeout"):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "missing")
-    for name in ("apt-get", "python3", "chromium", "soffice", "fc-list", "java", "initdb", "strace"):
+    for name in ("apt-get", "python3", "chromium", "soffice", "fc-list", "java", "initdb", "openssl", "strace"):
         stand_in(tmp_path / "bin", name=name, script="")
     stand_in(tmp_path / "bin", name="dpkg-query", script="echo install ok installed")
     stand_in(tmp_path / "bin", name="make", script='echo "$PMO_CI $PMO_REAL_DATA" >>"$LOG"; test "$1" != "$FAILS"')
