@@ -14,12 +14,16 @@ from pathlib import Path
 import pytest
 import sweeping
 
+from pmo_lib.archive import read_run, verify
+from pmo_lib.archive.ledger import whole_ledger
+from pmo_lib.archive.runs import place_of
+
 pytestmark = pytest.mark.strace
 CALLS = (
-    "chmod,fchmod,flock,fsync,fdatasync,ftruncate,mkdir,mkdirat,openat,pwrite64,rename,renameat,renameat2,rmdir,unlink,"
-    "unlinkat,write"
+    "chmod,fchmod,flock,fsync,fdatasync,ftruncate,link,linkat,mkdir,mkdirat,openat,pwrite64,rename,renameat,renameat2,"
+    "rmdir,unlink,unlinkat,write"
 )
-WRITING = ("mkdir", "openat", "write", "fsync", "rename")  # each of these must be among the points
+WRITING = ("link", "mkdir", "openat", "write", "fsync", "rename")  # each of these must be among the points
 LINE = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)")
 QUICK_EVERY = 29  # of the points, for the tests that are run each time
 
@@ -82,6 +86,12 @@ def published(house: Path) -> dict[str, bytes]:
     return {path.relative_to(house).as_posix(): path.read_bytes() for path in paths}
 
 
+def kept(house: Path) -> bytes:
+    """Return the page of the run that was entered last."""
+    entry = [entry for entry in whole_ledger(house / "archive") if place_of(entry.path)][-1]
+    return read_run(house / "archive", place=place_of(entry.path)).read("ratings.html")
+
+
 def torn(house: Path) -> list[str]:
     """Return the published files that are neither of version one nor of version two to their ends."""
     old, new = sweeping.files("one"), sweeping.files("two")
@@ -103,6 +113,8 @@ def swept(strace: Path, *, before: Path, point: Point, inject: str, folder: Path
     batches = house / "archive" / "batches"
     litter = [path.name for path in batches.glob("*/*") if path.name in ("staged", "inputs")]
     litter += [path.name for path in batches.glob("*.part~")]
+    altered = [f"{one.file}: {one.what}" for one in verify(house / "archive").faults]
+    lost = [] if kept(house) == again["2026-09/HWY/ratings.html"] else ["the last run is not what is published"]
     shutil.rmtree(house)
     wrong = {
         "no call of ours was met": [] if met(log, house=house) else [rule],
@@ -110,6 +122,7 @@ def swept(strace: Path, *, before: Path, point: Point, inject: str, folder: Path
         "missing": missing,
         "not the undisturbed result": again != sweeping.files("two"),
         "left behind": litter,
+        "the archive is not whole": altered + lost,
     }
     told = {what: which for what, which in wrong.items() if which}
     return f"{point.call} {point.number} {inject} (exit {code}): {told}" if told else ""

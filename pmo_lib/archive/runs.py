@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -187,7 +188,10 @@ def keep(folder: Path, *, root: Path, statement: dict[str, Any], key: SigningKey
     parts = ("runs", str(about["period"]), str(about["portfolio"] or WHOLE), name)
     target = inside(root, parts=parts)
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder.replace(target)
+    if target.exists():  # the same record: an attempt that was cut off kept it
+        shutil.rmtree(folder)
+    else:
+        folder.replace(target)
     sync_folder(target.parent)
     return read_run(root, place="/".join(parts))
 
