@@ -300,6 +300,18 @@ def test_hostile_files_of_a_run_are_faults_and_no_crash(root: Path, name: str, c
     assert path in whats(verify(root))
 
 
+def test_a_list_behind_a_link_is_not_read(root: Path, tmp_path: Path) -> None:
+    """A folder of objects that was put elsewhere and linked is named; what lies behind the link is as good as gone."""
+    listed = next(each.uri for each in made_of(root, newest(root)) if each.name == "inputs")
+    folder = Path(listed).parent
+    (root / folder).rename(tmp_path / "elsewhere")
+    (root / folder).symlink_to(tmp_path / "elsewhere")
+    verdict = verify(root)
+    assert (whats(verdict)[str(folder)], whats(verdict)[listed]) == ("not a file", "missing")
+    place = put(root, "", INPUTS["parameters/demo/organisation.yml"]).uri
+    assert [notice.what for notice in verdict.notices if notice.file == place] == ["not referred to"]
+
+
 def test_huge_files_of_a_run_are_named_and_not_read(root: Path) -> None:
     """Sums, a record and an envelope of a terabyte cost nothing."""
     for name in ("SHA256SUMS", "run.json"):
