@@ -271,6 +271,12 @@ def test_a_library_that_makes_nothing(sound: Path, tmp_path: Path, source: dict[
     assert why in cannot(root, run.place, work=tmp_path / "work", way=replace(HERE, seconds=2))
 
 
+def test_the_archive_is_no_place_to_work(sound: Path) -> None:
+    """A folder inside the archive is refused before anything is written."""
+    with pytest.raises(StoreError, match="lies in the archive"):
+        again(sound, runs_of(sound)[0], work=sound / "work")
+
+
 def test_no_such_python(sound: Path, tmp_path: Path) -> None:
     """A Python that is not there is told with what to do; so is a run that there is not."""
     place = runs_of(sound)[0]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EXTRACT, STATE = "extract~", "state.json"
 LISTS = ("inputs", "published", "source")  # dependencies whose object is a list of further ones
+READ, ALL = ("tables", "intake"), ("tables", "intake", "sources")  # of a snapshot: what reports read, and everything
 PART = re.compile(r"[\w.][\w .,+=@()&'~-]{0,199}")
 STATES = re.compile(r"([0-9]{4}-(?:0[1-9]|1[0-2]))/state\.json")
 MOST_FILES, MOST_PARTS, MOST_OBJECT_BYTES = 20_000, 12, 1 << 28
@@ -144,7 +145,8 @@ def restore_archive(root: Path, *, organisation: str, upto: int, into: Path, poo
         A folder that is not there yet, or empty: ``<into>/<organisation>/archive/`` is made in it.
     pool
         A folder for copies, to be used again for other restored trees: what is laid out then shares no byte with the
-        archive. Without it, files are hard links wherever the file system allows, and must not be written to.
+        archive, and raw returns and wheels, which no report reads, are left out. Without it, files are hard links
+        wherever the file system allows, and must not be written to.
 
     Raises
     ------
@@ -179,17 +181,19 @@ class _Laying:
         """Lay out the entries and what they enter."""
         for entry in entries:
             self._file(entry_path(entry.sequence), digest=entry.digest)
-            if MANIFEST.fullmatch(entry.path):
+            if (found := MANIFEST.fullmatch(entry.path)) and found[2] != entry.sha256:
+                self.restored.faults.append(Fault(entry.path, "altered", "it is not the one that was entered"))
+            elif found:
                 self._snapshot(entry)
             elif place_of(entry.path):
                 self._run(entry)
-            elif entry.path == object_path(entry.sha256):
+            elif entry.path == object_path(entry.sha256) and self.pool is None:
                 self._list(entry.sha256)
 
     def _snapshot(self, entry: Entry) -> None:
         if self._file(entry.path, digest=entry.sha256):
             manifest = self._document(self.restored.archive / entry.path, name=entry.path)
-            for digest in snapshot_objects(manifest):
+            for digest in snapshot_objects(manifest, kinds=ALL if self.pool is None else READ):
                 self._object(digest)
 
     def _run(self, entry: Entry) -> None:
@@ -307,9 +311,7 @@ def _copied(source: Path, *, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def snapshot_objects(
-    manifest: Mapping[str, Any], *, kinds: Sequence[str] = ("sources", "tables", "intake")
-) -> Iterator[str]:
+def snapshot_objects(manifest: Mapping[str, Any], *, kinds: Sequence[str] = ALL) -> Iterator[str]:
     """Yield the sha256 of what a snapshot names, of some kinds; what is not of its form is left out."""
     for kind in kinds:
         group = manifest.get(kind)

@@ -128,7 +128,7 @@ def fresh(folder: Path, *, root: Path, entries: Sequence[Entry], lock: str, pyth
     pip = _made(folder / "env", python=python)
     if house is None:
         (folder / "requirements.txt").write_bytes(content)
-        _called([*pip, "install", *LOCKED, "-r", str(folder / "requirements.txt")], variables=dict(os.environ))
+        _called([*pip, "install", *LOCKED, "-r", str(folder / "requirements.txt")], variables=_ours())
         told = f"packages of the archived lock, from an index, since no wheels for {' '.join(python.of)} are kept"
     else:
         wanted = _laid(house, root=root, into=folder / "wheels")
@@ -169,9 +169,14 @@ def _laid(house: Wheelhouse, *, root: Path, into: Path) -> str:
     return "".join(lines)
 
 
+def _ours() -> dict[str, str]:
+    """Return our environment without what would lead another Python astray."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def _without_index() -> dict[str, str]:
     """Return an environment in which an installer knows of no index, configuration or constraint."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    kept = {name: value for name, value in _ours().items() if not name.startswith("PIP_")}
     return kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
 
 

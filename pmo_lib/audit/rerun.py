@@ -20,6 +20,7 @@ from pmo_lib.archive.disposals import disposed
 from pmo_lib.archive.ledger import MANIFEST, whole_ledger
 from pmo_lib.archive.reading import Unusable, document_of, shown, small_file
 from pmo_lib.archive.restore import (
+    READ,
     Restored,
     is_plain,
     read_list,
@@ -101,6 +102,8 @@ class Again:
     work: Path
 
     def __post_init__(self) -> None:
+        if self.work.resolve().is_relative_to(self.root.resolve()):
+            raise StoreError(f"{self.work}: lies in the archive", fix="work in a folder outside")
         self.laying = threading.Lock()
         self.environments: dict[tuple[str, str], Environment | StoreError] = {}
         self.work.mkdir(parents=True, exist_ok=True)
@@ -260,7 +263,7 @@ def _check_snapshot(kept: Kept, *, restored: Restored) -> None:
                 f"{path}: {f'{told.what}: {told.means}' if told else 'was not entered before it'}", fix=VERIFY
             )
         manifest = document_of(small_file(restored.archive / path))
-        for digest in snapshot_objects(manifest, kinds=("tables", "intake")):
+        for digest in snapshot_objects(manifest, kinds=READ):
             if (told := faults.get(object_path(digest))) is not None:
                 raise StoreError(f"{told.file}: {told.what}: {told.means}; {path} names it", fix=VERIFY)
         link = manifest.get("previous")
