@@ -122,6 +122,33 @@ def test_every_published_figure_is_explained(documents: list[Document], whole: D
             assert "{" not in one["worked"] + one["formula"]
 
 
+def test_a_run_is_traced_to_the_cells_of_its_returns(outputs: Path, documents: list[Document]) -> None:
+    """From the archive alone a figure leads to cells, and each holds in the returned workbook what is printed."""
+    document = next(one for one in documents if one["report"] == "financial_outlook")
+    run = f"{PERIOD}/{document['portfolio']}/financial_outlook"
+    for each in (outputs / "demo" / PERIOD, outputs / "demo" / "returns"):
+        each.rename(each.with_suffix(".away"))
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PMO_OUTPUTS", str(outputs))
+            done = CliRunner().invoke(
+                cli.commands, ["trace", "--run", run, "--figure", "in_year_plan"], catch_exceptions=False
+            )
+    finally:
+        for each in (outputs / "demo" / PERIOD, outputs / "demo" / "returns"):
+            each.with_suffix(".away").rename(each)
+    assert done.exit_code == 0, done.output
+    assert re.search(r"made again +from these rows alone: .*; the same", done.output)
+    book = openpyxl.load_workbook(next((outputs / "demo" / "returns" / PERIOD).glob(f"{document['portfolio']}-*")))
+    cells = re.findall(r"(\w+)!([A-Z]+)(\d+) = (.*?) \((\w+)\)", done.output)
+    rows = {row for _, _, row, _, _ in cells}
+    assert len(rows) == document["explained"]["in_year_plan"]["n"]
+    assert {column for *_, column in cells} == {"period", "measure", "amount"}  # of a sum over months of one measure
+    for sheet, letters, row, printed, column in cells:
+        assert book[sheet][f"{letters}1"].value == column
+        assert str(book[sheet][f"{letters}{row}"].value) == printed
+
+
 def test_fifty_figures_are_made_again_from_their_rows_alone(documents: list[Document], outputs: Path) -> None:
     """Fifty published figures drawn at random come out the same from the rows that they name and from nothing else."""
     chosen = drawn(documents, number=DRAWN)

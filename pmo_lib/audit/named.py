@@ -8,14 +8,18 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pmo_lib.archive.ledger import whole_ledger
+from pmo_lib.archive.disposals import disposed
+from pmo_lib.archive.ledger import entry_path, whole_ledger
 from pmo_lib.archive.reading import Unusable, hasher, listed
+from pmo_lib.archive.restore import read_object
 from pmo_lib.archive.runs import FINDINGS, SUMS, WHOLE, Run, places, read_run
 from pmo_lib.archive.statement import asked_of, dependencies, made_with, metadata_of
 from pmo_lib.errors import ParameterError, StoreError
 from pmo_lib.snapshots import Archive, Snapshot, open_snapshot
+from pmo_lib.store import inside
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pmo_lib.archive.statement import Dependency
@@ -147,6 +151,46 @@ def place_of(root: Path, *, name: str) -> str:
     return newest(root, found=found)
 
 
+def lay_out_published(run: Kept, *, into: Path) -> None:
+    """Write what other reports had published and a run read, as it read it, with their pages: a folder of outputs.
+
+    Raises
+    ------
+    StoreError
+        If some of it is missing or altered, or its path leads elsewhere.
+    """
+    read = run.listed("published")
+    held = {digest: (place, name) for place, name, digest in _files_of(run.root, periods=_periods(read))}
+    for name, digest in read.items():
+        target = inside(into, parts=tuple(name.split("/")))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if digest not in held:
+            target.write_bytes(read_object(run.root, digest=digest))
+            continue
+        place, file = held[digest]
+        other = kept(run.root, name=place)
+        target.write_bytes((other.folder / file).read_bytes())
+        page = f"{other.run.report}.html"
+        if page in other.run.sums and target.with_suffix(".html").name not in read:
+            target.with_suffix(".html").write_bytes((other.folder / page).read_bytes())
+
+
+def _periods(names: Iterable[str]) -> list[str]:
+    return sorted({name.partition("/")[0] for name in names})
+
+
+def _files_of(root: Path, *, periods: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield run, name and sha256 of every results file of some periods."""
+    for place in (one for period in periods for one in places(root, period=period)):
+        try:
+            run = read_run(root, place=place)
+        except Unusable:  # then it is not the one that was read, or what was read is not there
+            continue
+        name = f"{run.report}.json"
+        if name in run.sums:
+            yield place, name, run.sums[name]
+
+
 def newest(root: Path, *, found: list[str]) -> str:
     """Return the run that was entered in the ledger last; one without an entry is newer than all that have one."""
     if len(found) == 1:
@@ -163,11 +207,18 @@ def _check(root: Path, *, run: Run) -> None:
     if strange:
         raise Unusable("extra file", f"{strange[0].rpartition('/')[2]} is none of its files")
     if missing := sorted({*run.sums} - held):
-        raise Unusable("missing", f"{missing[0]} is missing, which {SUMS} names")
+        why = gone(root, path=f"{run.place}/{missing[0]}")
+        raise Unusable("missing", f"{missing[0]}, which {SUMS} names, is {why}")
     digest = hasher()
     for name, wanted in sorted(run.sums.items()):
         if digest(root / run.place / name) != wanted:
             raise Unusable("altered", f"{name} is not the file that {SUMS} names: its bytes were changed")
+
+
+def gone(root: Path, *, path: str) -> str:
+    """Return what became of a file that is not in the archive: ``expired by ledger/000007.json``, or that it is not."""
+    entry = disposed(root).get(path)
+    return f"expired by {entry_path(entry.sequence)}" if entry else "not in the archive any more"
 
 
 def _ambiguous(name: str, *, found: list[str]) -> ParameterError:

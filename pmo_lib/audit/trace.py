@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pmo_lib.archive.restore import unpack
+from pmo_lib.audit.cells import Returned, columns_used
+from pmo_lib.audit.named import lay_out_published
 from pmo_lib.errors import PmoError, ReportError, StoreError
 from pmo_lib.metrics.explained import picked, places, plain, references, united
 from pmo_lib.metrics.named_rollup import FIGURES, REPORTS
@@ -16,12 +19,15 @@ from pmo_lib.parameters.load import load_reports, settings_for
 from pmo_lib.report import Book
 from pmo_lib.results import EXPLAINED, parse
 from pmo_lib.snapshots import Archive, open_snapshot
+from pmo_lib.store import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from pmo_lib.metrics.explained import Measured
+    from pmo_lib.audit.cells import Cell
+    from pmo_lib.audit.named import Kept
+    from pmo_lib.metrics.explained import Given, Measured, NamedFigure, Rows
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,12 @@ class Place:
     organisation: str
     period: str
     portfolio: str
+    kept: Path | None = None  # the archive, where it does not lie among the outputs
+
+    @property
+    def archive(self) -> Path:
+        """The archive that snapshots and returned files are read from."""
+        return self.kept or self.outputs / self.organisation / "archive"
 
     @property
     def folder(self) -> Path:
@@ -44,7 +56,9 @@ class Place:
 class Traced:
     """A published figure with its explanation, the report that it is of, and what its rows alone give now.
 
-    ``leads``, of a roll-up, has an entry for each place that the figure names.
+    ``leads``, of a roll-up, has an entry for each place that the figure names. ``cells`` has, for the rows that stand
+    in returned files, the cells that the figure looked at, or why there are none. ``run`` is the run that it was read
+    from, "" where that is what is published now.
     """
 
     report: str
@@ -53,6 +67,8 @@ class Traced:
     again: Measured | None
     why_not: str = ""
     leads: tuple[tuple[Lead, ...], ...] = ()
+    cells: Mapping[tuple[str, str, str], list[Cell] | str] = field(default_factory=dict)
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +107,37 @@ def trace(place: Place, *, figure: str, report: str = "") -> list[Traced]:
     return [_traced(document, place=place, figure=figure) for document in found]
 
 
+def trace_run(run: Kept, *, figure: str, work: Path) -> Traced:
+    """Return a figure of a run of the archive with its explanation, from the archive alone.
+
+    Parameters
+    ----------
+    run
+        The run, its files checked.
+    figure
+        Name of the figure.
+    work
+        A folder that is not there yet, for the parameters of the run and what others had published before it.
+
+    Raises
+    ------
+    ReportError
+        If the run has no figure of that name, or it has no explanation.
+    StoreError
+        If what the run was made of is missing or altered.
+    """
+    if figure not in run.results.get(EXPLAINED, {}):
+        raise _unknown(figure, documents=[run.results])
+    for one in run.made_of("inputs"):
+        unpack(run.root, digest=one.sha256, into=work / "inputs")
+    organisation = str(run.asked["organisation"])
+    lay_out_published(run, into=inside(work, parts=("outputs", organisation)))
+    place = Place(
+        work / "inputs", work / "outputs", organisation, str(run.asked["period"]), str(run.asked["portfolio"]), run.root
+    )
+    return replace(_traced(run.results, place=place, figure=figure), run=run.place)
+
+
 def lines(traced: Traced) -> Iterator[str]:
     """Yield a traced figure as lines of text: every row is named."""
     told = traced.figure
@@ -98,12 +145,16 @@ def lines(traced: Traced) -> Iterator[str]:
     yield f"{told['name']} = {value.strip()}"
     for name in ("label", "definition", "formula", "worked", "unit", "sign", "source"):
         yield f"  {TITLES.get(name, name):<18}{told[name] or '–'}"
-    yield f"  {'report':<18}{traced.report}, snapshot {traced.snapshot[:12]}"
+    run = f", run {traced.run}" if traced.run else ""
+    yield f"  {'report':<18}{traced.report}, snapshot {traced.snapshot[:12]}{run}"
     rows = told["rows"]
     count = sum(row["count"] for row in rows)
     yield f"  {'rows':<18}{count}, n = {told['n']}; looked at: {', '.join(told['looked_at'])}"
     for row, leads in zip(rows, traced.leads or ((),) * len(rows), strict=True):
         yield f"    {_placed(row)}"
+        for reference in references([row]):
+            if reference in traced.cells:
+                yield f"      {_in_cells(reference[2], cells=traced.cells[reference])}"
         for lead in leads:
             yield f"      {lead.words}"
             yield from (f"        {_placed(each)}" for each in lead.rows)
@@ -116,6 +167,12 @@ TITLES = {"worked": "with the numbers", "source": "source of formula", "sign": "
 def _placed(row: Mapping[str, Any]) -> str:
     numbers = f", {'row' if row['count'] == 1 else 'rows'} {row['rows']}" if row["rows"] else ""
     return f"{row['table']} {row['period']}: {row['place']}{numbers}".lstrip()
+
+
+def _in_cells(reference: str, *, cells: list[Cell] | str) -> str:
+    if isinstance(cells, str):
+        return cells
+    return f"{reference.partition(', ')[0]}, {', '.join(map(str, cells)) or 'no cell that it looked at'}"
 
 
 def _again(traced: Traced) -> str:
@@ -149,13 +206,34 @@ def _unknown(figure: str, *, documents: list[dict[str, Any]]) -> ReportError:
 
 def _traced(document: Mapping[str, Any], *, place: Place, figure: str) -> Traced:
     told = document[EXPLAINED][figure]
+    again: Measured | None = None
+    why_not, cells = "", {}
     try:
-        again, why_not = remade(document, place=place, figure=figure), ""
+        book = opened(document, place=place)
+        named, found, given = _found(document, book=book, figure=figure)
+        again = named.make(found, given=given)
+        if document["portfolio"]:
+            cells = _cells(told, book=book, used=columns_used(named, rows=found, given=given), place=place)
     except PmoError as error:
-        again, why_not = None, str(error)
+        why_not = str(error)
     rows = () if document["portfolio"] else told["rows"]
     leads = tuple(tuple(led_on(row, figure=figure, place=place)) for row in rows)
-    return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not, leads)
+    return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not, leads, cells)
+
+
+def _cells(
+    told: Mapping[str, Any], *, book: Book, used: Mapping[str, list[str]] | None, place: Place
+) -> dict[tuple[str, str, str], list[Cell] | str]:
+    """Return the cells of every row that a figure names, in the returned files that lie in the archive."""
+    returned = Returned(place.archive, place.root, place.organisation)
+    chain = {snapshot.period: snapshot for snapshot in book.snapshot.unnoted.chain()}
+    return {
+        (table, period, reference): returned.cells(
+            chain[period], table=table, reference=reference, columns=None if used is None else used.get(table, ())
+        )
+        for table, period, reference in references(told["rows"])
+        if period in chain
+    }
 
 
 def led_on(row: Mapping[str, Any], *, figure: str, place: Place) -> Iterator[Lead]:
@@ -221,12 +299,17 @@ def remade(document: Mapping[str, Any], *, place: Place, figure: str) -> Measure
     PmoError
         If the snapshot or the parameters cannot be opened, or the report knows the figure no longer.
     """
-    about = opened(document, place=place).about
+    named, rows, given = _found(document, book=opened(document, place=place), figure=figure)
+    return named.make(rows, given=given)
+
+
+def _found(document: Mapping[str, Any], *, book: Book, figure: str) -> tuple[NamedFigure, Rows, Given]:
+    """Return a figure, the rows that a document names for it, and what else it is made of."""
+    about = book.about
     named = None if about is None else about.named.get(figure)
     if about is None or named is None:
         raise ReportError(f"the report has no definition of {figure!r} any more", fix="use the version that ran it")
-    rows = picked(named, about=about, places=references(document[EXPLAINED][figure]["rows"]))
-    return named.make(rows, given=about.given)
+    return named, picked(named, about=about, places=references(document[EXPLAINED][figure]["rows"])), about.given
 
 
 def opened(document: Mapping[str, Any], *, place: Place) -> Book:
@@ -234,5 +317,5 @@ def opened(document: Mapping[str, Any], *, place: Place) -> Book:
     portfolio, folder = str(document["portfolio"]), place.outputs / place.organisation
     reports, overrides = load_reports(place.root), document["overrides"]
     settings = settings_for(place.root, org=place.organisation, portfolio=portfolio or None, overrides=overrides)
-    snapshot = open_snapshot(Archive(folder / "archive"), period=place.period, snapshot=str(document["snapshot"]))
+    snapshot = open_snapshot(Archive(place.archive), period=place.period, snapshot=str(document["snapshot"]))
     return Book(reports.named(str(document["report"])), portfolio, reports, settings, snapshot, folder)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,18 +104,31 @@ def demo(**wanted: int) -> None:
 
 @click.command()
 @ORG
-@click.option("--period", required=True, help="YYYY-MM of the report.")
+@click.option("--period", default="", help="YYYY-MM of the report.")
 @click.option("--portfolio", default="", help="Portfolio that published the figure; without it, the roll-up.")
 @click.option("--figure", required=True, help="Name of the figure, such as cpi.")
 @click.option("--report", default="", help="Only this report, where several publish a figure of that name.")
-def trace(*, org: str, period: str, portfolio: str, figure: str, report: str) -> None:
-    """Print how a published figure is made: definition, formula with the numbers, and every row behind it."""
-    from pmo_lib.audit import Place, lines, trace as traced
+@click.option("--run", "of", default="", help="A run of the archive: its folder, or period/portfolio/report.")
+def trace(*, org: str, figure: str, of: str, **where: str) -> None:
+    """Print how a published figure is made: definition, formula with the numbers, every row and cell behind it.
+
+    With --run all of it comes from the archive; with --period it is what is published now.
+    """
+    from pmo_lib.archive.reading import shown
+    from pmo_lib.audit import Place, kept, lines, trace as traced, trace_run
     from pmo_lib.parameters.load import find_root
 
-    place = Place(find_root(), outputs(), org, period, portfolio)
-    for found in traced(place, figure=figure, report=report):
-        click.echo("\n".join(lines(found)))
+    if bool(of) == bool(where["period"]) or (of and any(where.values())):
+        raise click.UsageError("name a run of the archive with --run, or a --period (and a --portfolio)")
+    if of:
+        with tempfile.TemporaryDirectory() as work:
+            run = kept(outputs() / org / "archive", name=of)
+            found = [trace_run(run, figure=figure, work=Path(work) / "run")]
+    else:
+        place = Place(find_root(), outputs(), org, where["period"], where["portfolio"])
+        found = traced(place, figure=figure, report=where["report"])
+    for one in found:
+        click.echo("\n".join(map(shown, lines(one))))
 
 
 def _period(org: str, *, asked: str) -> str:

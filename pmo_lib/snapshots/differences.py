@@ -35,7 +35,7 @@ from pmo_lib.snapshots.rows import ARROW_TYPES
 from pmo_lib.store import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from pmo_lib.contracts.columns import Table
     from pmo_lib.snapshots.kept import Snapshot
@@ -129,6 +129,21 @@ def difference(old: Snapshot, *, new: Snapshot) -> Difference:
     return Difference((old.period, old.id), (new.period, new.id), rows, moved)
 
 
+def file_of(reference: str, *, files: Container[str]) -> str:
+    """Return the file that a ``source_ref`` speaks of, one of ``files``; the reference itself if it speaks of none.
+
+    >>> file_of("a/b.xlsx, sheet x, y, row 3", files={"a/b.xlsx"}), file_of("db:core/risks#R1|a", files={"db:core"})
+    ('a/b.xlsx', 'db:core')
+    """
+    if reference in files:
+        return reference
+    found = ROW_OF_FILE.fullmatch(reference)
+    if found and found["file"] in files:
+        return found["file"]
+    ends = (place for place, sign in enumerate(reference) if sign in ",/#")
+    return next((reference[:end] for end in ends if reference[:end] in files), reference)
+
+
 def _differ(old: Snapshot, *, new: Snapshot, name: str) -> bool:
     entries = (one.kept["tables"].get(name) for one in (old, new))
     return len({None if entry is None else entry["logical_sha256"] for entry in entries}) > 1
@@ -179,8 +194,7 @@ class _Side:
         """Return the sha256 of the file of a reference, or of the files that are joined by ``; ``."""
         if not reference:
             return None
-        found = ROW_OF_FILE.fullmatch(reference)
-        file = found["file"] if found else reference.rpartition("#")[0].rpartition("/")[0] or reference
+        file = file_of(reference, files=self.files)
         names = [file] if file in self.files else file.split("; ")
         return "; ".join(self.files[name] for name in names if name in self.files) or None
 

@@ -332,5 +332,25 @@ def _content(grids: Sequence[Grid]) -> bytes:
     return json.dumps({"tables": tables}, ensure_ascii=False, allow_nan=False, default=_spelt).encode()
 
 
+def kept_grids(content: bytes, *, name: str) -> tuple[Grid, ...]:
+    """Return what was read of a database once, from what was kept of it: the same rows under the same keys.
+
+    Cells for which JSON has no kind are the texts of what they were.
+    """
+    grids = []
+    for one in json.loads(content)["tables"]:
+        cells = [[_unspelt(cell) for cell in row] for row in one["rows"]]
+        rows, keys = _in_order(cells, header=one["columns"], key=TABLES[one["table"]].key)
+        grids.append(Grid(name, one["table"], [list(one["columns"]), *rows], keys=keys))
+    return tuple(grids)
+
+
+def _unspelt(cell: Any) -> Raw:
+    if not isinstance(cell, dict):
+        return cell  # type: ignore[no-any-return]
+    text = str(next(iter(cell.values())))
+    return text.removesuffix(" 00:00:00") if "datetime" in cell else text
+
+
 def _spelt(value: object) -> dict[str, str]:
     return {type(value).__name__.lower(): str(value)}
