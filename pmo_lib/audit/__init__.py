@@ -1,8 +1,8 @@
 """What an auditor asks of what is published: a figure traced to cells, a run made again, two runs compared.
 
 Inside: ``named`` (a run by any of its names, its files checked), ``environments`` (what a run is made again in),
-``verdicts`` (whether it is the same), ``as_of`` (a period as it was known on a day) < ``origins`` (what two runs were
-made of), ``cells`` (of the returned files), ``rerun`` < ``compare`` (two runs), ``trace`` (a figure, down to its rows
+``as_of`` (a period as it was known on a day) < ``verdicts`` (whether it is the same), ``origins`` (what two runs were
+made of), ``cells`` (of the returned files) < ``rerun``, ``compare`` (two runs), ``trace`` (a figure, down to its rows
 and cells) < ``compared`` (two runs, to be read).
 """
 

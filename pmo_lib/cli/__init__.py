@@ -14,7 +14,8 @@ from pmo_lib.cli.reports import demo, run, trace
 from pmo_lib.cli.rerun import rerun
 from pmo_lib.cli.returns import check, ingest, template
 
-for _each in (template, check, ingest, run, rerun, trace, corrections, verify, checkpoint, archive, demo):
+_ALL = (template, check, ingest, run, rerun, trace, compare, corrections, verify, checkpoint, archive, demo)
+for _each in _ALL:
     commands.add_command(_each)
 
 __all__ = ["commands", "main"]
