@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from pmo_lib.archive.restore import object_path, read_object
+from pmo_lib.archive.contents import object_path
+from pmo_lib.archive.restore import read_object
 from pmo_lib.audit.named import gone
 from pmo_lib.contracts.returned import SourceFile
 from pmo_lib.errors import PmoError

@@ -8,7 +8,7 @@ The rooms are imported inside the commands, so that ``pmo --help`` answers at on
 """
 
 from pmo_lib.cli.archive import archive, checkpoint, verify
-from pmo_lib.cli.comparisons import corrections
+from pmo_lib.cli.comparisons import compare, corrections
 from pmo_lib.cli.group import commands, main
 from pmo_lib.cli.reports import demo, run, trace
 from pmo_lib.cli.rerun import rerun
