@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from kept_runs import AT, copied, files_of, rewrite, seen, snapshot_kept, taken
 
 from pmo_lib.archive import Checkpoint, Ledger, Verdict, checkpoint_of, enter, read_checkpoint, verify
+from pmo_lib.archive.checkpoints import keep_checkpoint
 from pmo_lib.archive.ledger import entry_path
 from pmo_lib.cli import commands
 from pmo_lib.errors import ParameterError, StoreError
@@ -542,3 +543,30 @@ def test_no_archive_is_an_error(tmp_path: Path) -> None:
     """An organisation without an archive is not called whole."""
     with pytest.raises(StoreError, match="no archive"):
         verify(tmp_path / "none" / "archive")
+
+
+class TestKeptCheckpoints:
+    """The copies of checkpoints that lie in the archive."""
+
+    def test_a_copy_of_each_is_kept_and_verified(self, root: Path) -> None:
+        """A copy lies under its number and digest; a sound archive with copies is sound."""
+        first = keep_checkpoint(root, made=seen(root))
+        snapshot_kept(root, "2026-10")
+        second = keep_checkpoint(root, made=seen(root))
+        assert sorted(path.relative_to(root).as_posix() for path in root.glob("checkpoints/*")) == [first, second]
+        assert keep_checkpoint(root, made=seen(root)) == second
+        assert verify(root).faults == ()
+
+    def test_an_altered_copy_is_named(self, root: Path) -> None:
+        """Every flipped byte of a copy is found in its own file."""
+        path = root / keep_checkpoint(root, made=seen(root))
+        content = path.read_bytes()
+        for place in range(0, len(content), 7):
+            rewrite(path, content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            assert list(whats(verify(root))) == [path.relative_to(root).as_posix()]
+
+    def test_a_copy_that_saw_another_ledger_is_told(self, root: Path) -> None:
+        """Where the end of the ledger was cut off, the copy that saw it says so."""
+        path = keep_checkpoint(root, made=seen(root))
+        (root / entry_path(3)).unlink()
+        assert whats(verify(root))[path] == "replaced"

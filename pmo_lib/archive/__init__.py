@@ -6,6 +6,7 @@
              /snapshots/<period>/<id>.json         manifests, by theirs
              /runs/<period>/<portfolio>/<run>/     a report as it was published, with its record and SHA256SUMS
              /ledger/<number>.json                 what was kept, in order; each entry has the sha256 of the one before
+             /checkpoints/                         copies of the checkpoints that were made, to tell which there are
              /batches/                             plans and logs of runs: not evidence, and not sealed
 
 What lies here may have been put here by anybody: it is looked up by name and hashed, and never followed, opened as

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pmo_lib.archive.ledger import BATCHES, MOST_ENTRY_BYTES, is_count, is_digest, whole_ledger
-from pmo_lib.archive.reading import Unusable, document_of, listed, shown, small_file
+from pmo_lib.archive.reading import Fault, Unusable, document_of, listed, shown, small_file
 from pmo_lib.archive.signing import CHECKPOINT, SigningKey, is_signature
 from pmo_lib.errors import ParameterError, StoreError
-from pmo_lib.store import canonical_json
+from pmo_lib.store import canonical_json, digest_of, write_once
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-SCHEMA = "pmo-checkpoint/1"
+    from pmo_lib.archive.ledger import Entry
+
+SCHEMA, FOLDER = "pmo-checkpoint/1", "checkpoints"
+KEPT = re.compile(rf"{FOLDER}/([0-9]{{6,18}})-([0-9a-f]{{16}})\.json")
 
 
 @dataclass(frozen=True)
@@ -68,20 +74,56 @@ def checkpoint_of(root: Path, *, organisation: str, at: str, before: Checkpoint 
 def read_checkpoint(path: Path, *, organisation: str) -> Checkpoint:
     """Read a checkpoint of an organisation; ParameterError if the file is none."""
     try:
-        document = document_of(small_file(path, most=MOST_ENTRY_BYTES))
+        made = _checkpoint(small_file(path, most=MOST_ENTRY_BYTES))
     except Unusable as unusable:
         raise _no_checkpoint(path, why=str(unusable.args[1])) from unusable
+    if made.organisation != organisation:
+        raise _no_checkpoint(path, why=f"it is that of {shown(made.organisation)}, not of {organisation}")
+    return made
+
+
+def keep_checkpoint(root: Path, *, made: Checkpoint) -> str:
+    """Keep a copy of a checkpoint in the archive, to tell which were made; return its path. It proves nothing there."""
+    content = made.content()
+    path = f"{FOLDER}/{made.sequence:06d}-{digest_of(content)[:16]}.json"
+    with contextlib.suppress(FileExistsError):
+        write_once(root / path, content=content)
+    return path
+
+
+def kept_checkpoints(root: Path, *, files: Iterable[str], entries: Mapping[int, Entry]) -> Iterator[Fault]:
+    """Yield the copies of checkpoints in the archive that were altered, or saw another ledger than there is."""
+    for path in files:
+        if not (named := KEPT.fullmatch(path)):
+            continue
+        try:
+            content = small_file(root / path, most=MOST_ENTRY_BYTES)
+            if not digest_of(content).startswith(named[2]):
+                raise Unusable("altered", "it is a copy of a checkpoint, and its bytes are not those of its name")
+            made = _checkpoint(content)
+        except Unusable as unusable:
+            yield Fault(path, *unusable.args)
+            continue
+        entry = entries.get(made.sequence)
+        if made.sequence != int(named[1]) or entry is None or entry.digest != made.head:
+            means = f"this checkpoint saw another ledger: its entry {made.sequence} was another one, or is gone"
+            yield Fault(path, "replaced", means)
+
+
+def _checkpoint(content: bytes) -> Checkpoint:
+    """Return the checkpoint that some bytes are; Unusable if they are none."""
+    document = document_of(content)
     texts = all(isinstance(document.get(name), str) for name in ("organisation", "at"))
     sequence = document.get("sequence")
     sound = texts and is_digest(document.get("head")) and is_count(sequence)
     if not sound or document.get("schema") != SCHEMA:
-        raise _no_checkpoint(path, why=f"it is not a {SCHEMA}")
-    if document["organisation"] != organisation:
-        raise _no_checkpoint(path, why=f"it is that of {shown(document['organisation'])}, not of {organisation}")
+        raise Unusable("not ours", f"it is not a {SCHEMA}")
     counts, signature = document.get("counts", {}), document.get("signature")
     if not isinstance(counts, dict) or not (signature is None or is_signature(signature)):
-        raise _no_checkpoint(path, why="its counts or its signature are of another kind")
-    return Checkpoint(organisation, document["sequence"], document["head"], document["at"], counts, signature)
+        raise Unusable("not ours", "its counts or its signature are of another kind")
+    return Checkpoint(
+        document["organisation"], document["sequence"], document["head"], document["at"], counts, signature
+    )
 
 
 def _no_checkpoint(path: Path, *, why: str) -> ParameterError:

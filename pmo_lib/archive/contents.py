@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pmo_lib.archive.checkpoints import KEPT
 from pmo_lib.archive.ledger import LOCK, MANIFEST, number_of, read_entry
 from pmo_lib.archive.reading import Fault, Unusable
 from pmo_lib.archive.runs import FOLDERS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 OBJECT = re.compile(r"objects/sha256/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 MONTH = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
 FOLDER = re.compile(
-    rf"objects(?:/sha256(?:/[0-9a-f]{{2}})?)?|snapshots(?:/{MONTH})?|ledger|batches"
+    rf"objects(?:/sha256(?:/[0-9a-f]{{2}})?)?|snapshots(?:/{MONTH})?|ledger|batches|checkpoints"
     rf"|runs(?:/{MONTH}(?:/(?:_whole|[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}))?)?|{FOLDERS.pattern}"
 )
 LEFTOVER = re.compile(r"(.*/)\.([^/]+)\.[a-z0-9_]{8}\.part")
@@ -127,7 +128,7 @@ class Contents:
 
 def is_known(path: str) -> bool:
     """Say whether every archive has a place for a file of such a path."""
-    return path == LOCK or number_of(path) > 0 or any(form.fullmatch(path) for form in (OBJECT, MANIFEST))
+    return path == LOCK or number_of(path) > 0 or any(form.fullmatch(path) for form in (OBJECT, MANIFEST, KEPT))
 
 
 def is_leftover(path: str) -> bool:

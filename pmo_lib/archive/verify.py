@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.archive.chain import chained, linked
+from pmo_lib.archive.checkpoints import kept_checkpoints
 from pmo_lib.archive.contents import OBJECT
 from pmo_lib.archive.findings import Findings, to_hash
 from pmo_lib.archive.hashing import hashed
@@ -107,6 +108,7 @@ def verify(
         *linked(contents, files=everything.files, doubted={fault.file for fault in ledger}),
         *signed_runs(contents, root=root, trusted=trusted),
         *signed_checkpoint(checkpoint, trusted=trusted),
+        *kept_checkpoints(root, files=everything.files, entries=contents.entries),
     ]
     entries = contents.entries
     return Verdict(

@@ -116,6 +116,7 @@ def checkpoint(out: Path, *, org: str) -> None:
     A checkpoint that is there is replaced only if the ledger goes on from it.
     """
     from pmo_lib.archive import checkpoint_of, read_checkpoint
+    from pmo_lib.archive.checkpoints import keep_checkpoint
     from pmo_lib.store import write_atomically
 
     root = _archive(org)
@@ -130,6 +131,7 @@ def checkpoint(out: Path, *, org: str) -> None:
     signer = signing_key()
     made = made if signer is None else made.signed(signer)
     write_atomically(out, content=made.content())
+    keep_checkpoint(root, made=made)
     click.echo(
         f"{org}: {made.sequence} entries, head {made.head} written to {out}; later: pmo verify --checkpoint {out}"
     )
