@@ -2,8 +2,8 @@
 
 Inside: ``named`` (a run by any of its names, its files checked), ``environments`` (what a run is made again in),
 ``as_of`` (a period as it was known on a day) < ``verdicts`` (whether it is the same), ``origins`` (what two runs were
-made of), ``cells`` (of the returned files) < ``rerun``, ``compare`` (two runs), ``trace`` (a figure, down to its rows
-and cells) < ``compared`` (two runs, to be read).
+made of), ``cells`` (of the returned files), ``crate`` (a run to hand on) < ``rerun``, ``compare`` (two runs), ``trace``
+(a figure, down to its rows and cells) < ``compared`` (two runs, to be read).
 """
 
 from pmo_lib.audit.as_of import run_as_of

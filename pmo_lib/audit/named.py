@@ -175,6 +175,14 @@ def lay_out_published(run: Kept, *, into: Path) -> None:
             target.with_suffix(".html").write_bytes((other.folder / page).read_bytes())
 
 
+def published_of(run: Kept) -> dict[str, Path]:
+    """Return the results that a run read of other runs of the archive, by their sha256, each of a run that is whole."""
+    read = run.listed("published")
+    found = _files_of(run.root, periods=_periods(read))
+    wanted = set(read.values())
+    return {digest: kept(run.root, name=place).folder / name for place, name, digest in found if digest in wanted}
+
+
 def _periods(names: Iterable[str]) -> list[str]:
     return sorted({name.partition("/")[0] for name in names})
 

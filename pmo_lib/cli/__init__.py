@@ -1,6 +1,7 @@
 """The ``pmo`` command: the only room that prints and sets an exit code.
 
-Inside: ``group`` (of all commands) < ``archive``, ``comparisons``, ``rerun``, ``returns`` < ``reports`` < ``__main__``.
+Inside: ``group`` (of all commands) < ``archive`` < ``comparisons``, ``rerun``, ``returns`` < ``reports`` <
+``__main__``.
 
 Exit codes: 0 all published, 1 some reports failed or the archive is not as it was, 2 usage or parameters, 3 data
 contract refused, 5 another run of the organisation and period is at work, 130 interrupted.

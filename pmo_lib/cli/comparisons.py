@@ -1,4 +1,4 @@
-"""What differs: two runs, and the late corrections of a period."""
+"""What auditors hand on: two runs compared, the late corrections of a period, a run as a crate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pmo_lib.cli.archive import archive
 from pmo_lib.cli.group import ORG, outputs
 from pmo_lib.errors import StoreError
 
@@ -73,6 +74,25 @@ def compare(old: str, *, new: str, org: str, as_json: Path | None, as_page: Path
         click.echo(f"written to {as_page}")
     if as_json is None and as_page is None:
         click.echo("\n".join(shown(line) for line in lines(comparison)))
+
+
+@archive.command()
+@click.argument("run")
+@click.argument("out", type=click.Path(path_type=Path))
+@ORG
+def crate(run: str, *, out: Path, org: str) -> None:
+    """Write a run and all that it was made of as a Process Run Crate: OUT is a .zip, or a new folder.
+
+    RUN is the folder of a run, the last part of it, or period/portfolio/report for the newest run of a report.
+    """
+    from pmo_lib.archive.reading import shown
+    from pmo_lib.audit.crate import crate as written
+    from pmo_lib.audit.named import kept
+
+    found = kept(archive_of(org), name=run)
+    for line in written(found, out=out):
+        click.echo(shown(f"not in it: {line}"))
+    click.echo(f"{found.place} written to {out}")
 
 
 def archive_of(org: str) -> Path:
