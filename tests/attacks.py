@@ -50,7 +50,10 @@ from pmo_lib.store import Store, canonical_json, digest_of
 
 T = TypeVar("T")
 OBJECT = re.compile(r"objects/sha256/(..)/(\1.{62})")
-LEFTOVER = re.compile(r"(?:objects/sha256/../|snapshots/[0-9-]{7}/|ledger/)\.[0-9a-f.json]+\.[a-z0-9_]{8}\.part")
+LEFTOVER = re.compile(
+    r"(?:objects/sha256/(..)/\.\1[0-9a-f]{62}|snapshots/[0-9]{4}-[0-9]{2}/\.[0-9a-f]{64}\.json"
+    r"|ledger/\.[0-9]{6}\.json)\.[a-z0-9_]{8}\.part"
+)
 
 
 @dataclass(frozen=True)
