@@ -7,6 +7,7 @@ was found to be the one that record, SHA256SUMS and ledger name. The archive is 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import threading
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 SCHEMA = "pmo-again/1"
 ENTRANCE = "pmo_lib/runner/again.py"
 PLACE = re.compile(r"[0-9]{4}-[0-9]{2}/(?:[A-Za-z0-9][A-Za-z0-9._-]{0,63}/)?[a-z][a-z0-9_]{0,63}\.(?:json|html)")
+# jsonschema imports it, if it can, for a format that no notebook has; its grammar takes longer than most reports. The
+# batch's own processes are without it, too.
+WITHOUT, SLOW = "without", "rfc3987_syntax"
 VERIFY = "see what pmo verify says"
 
 
@@ -106,7 +110,8 @@ class Again:
             raise StoreError(f"{self.work}: lies in the archive", fix="work in a folder outside")
         self.laying = threading.Lock()
         self.environments: dict[tuple[str, str], Environment | StoreError] = {}
-        self.work.mkdir(parents=True, exist_ok=True)
+        (self.work / WITHOUT).mkdir(parents=True, exist_ok=True)
+        (self.work / WITHOUT / f"{SLOW}.py").write_text("raise ImportError\n", encoding="utf-8")
 
     def verdict(self, name: str) -> Verdict:
         """Make a run again; what keeps it from being made is a verdict, too."""
@@ -306,7 +311,7 @@ def _surroundings(laid: Laid, *, work: Path) -> dict[str, str]:
         "HOME": str(laid.folder / "home"),
         "PATH": f"{laid.environment.python.parent}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONNOUSERSITE": "1",
-        "PYTHONPATH": str(laid.source),
+        "PYTHONPATH": os.pathsep.join([str(laid.source), str(work / WITHOUT)]),
         "PYTHONPYCACHEPREFIX": str(work / "bytecode"),
         "TMPDIR": str(laid.folder / "tmpdir"),
     }
