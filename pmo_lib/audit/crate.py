@@ -26,7 +26,8 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.model.person import Person
 from rocrate.rocrate import ROCrate
 
-from pmo_lib.archive.restore import is_plain, object_path, read_list, read_object
+from pmo_lib.archive.contents import object_path
+from pmo_lib.archive.restore import is_plain, read_list, read_object
 from pmo_lib.archive.runs import RECORD, SUMS
 from pmo_lib.audit.named import gone, published_of
 from pmo_lib.errors import ParameterError, StoreError
