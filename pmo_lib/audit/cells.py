@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 WHERE = "source_ref"
 BLANK = "(blank)"
+MOST_TABLES = 2  # with rows of a figure that is tried: what is made of more, such as a simulation, is dear to make
 
 
 class Cell(NamedTuple):
@@ -170,7 +171,8 @@ def _address(draft: Draft, *, index: int) -> str:
 
 def columns_used(named: NamedFigure, *, rows: Rows, given: Given) -> Mapping[str, list[str]] | None:
     """Return the columns that a figure looked at in its rows, by table; None where that is dear to find out."""
-    if named.prepare is not None:
+    held = [table for table, own in rows.items() if table != STATES and len(own)]
+    if named.prepare is not None or len(held) > MOST_TABLES:
         return None
     told = _told(named.make(rows, given=given))
     used: dict[str, list[str]] = {}

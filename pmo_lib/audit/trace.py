@@ -57,7 +57,8 @@ class Traced:
     """A published figure with its explanation, the report that it is of, and what its rows alone give now.
 
     ``leads``, of a roll-up, has an entry for each place that the figure names. ``cells`` has, for the rows that stand
-    in returned files, the cells that the figure looked at, or why there are none. ``run`` is the run that it was read
+    in returned files, the cells that the figure looked at, or why there are none; where trying did not tell which these
+    are (``tried`` is false), all cells that hold something. ``run`` is the run that it was read
     from, "" where that is what is published now.
     """
 
@@ -68,6 +69,7 @@ class Traced:
     why_not: str = ""
     leads: tuple[tuple[Lead, ...], ...] = ()
     cells: Mapping[tuple[str, str, str], list[Cell] | str] = field(default_factory=dict)
+    tried: bool = False
     run: str = ""
 
 
@@ -150,6 +152,8 @@ def lines(traced: Traced) -> Iterator[str]:
     rows = told["rows"]
     count = sum(row["count"] for row in rows)
     yield f"  {'rows':<18}{count}, n = {told['n']}; looked at: {', '.join(told['looked_at'])}"
+    if traced.cells:
+        yield f"  {'cells':<18}{LOOKED_AT if traced.tried else HELD}"
     for row, leads in zip(rows, traced.leads or ((),) * len(rows), strict=True):
         yield f"    {_placed(row)}"
         for reference in references([row]):
@@ -161,6 +165,8 @@ def lines(traced: Traced) -> Iterator[str]:
     yield f"  {'made again':<18}{_again(traced)}"
 
 
+LOOKED_AT = "those that the figure looked at"
+HELD = "all that hold something, where trying did not tell which the figure looked at"
 TITLES = {"worked": "with the numbers", "source": "source of formula", "sign": "sign rule"}
 
 
@@ -207,18 +213,20 @@ def _unknown(figure: str, *, documents: list[dict[str, Any]]) -> ReportError:
 def _traced(document: Mapping[str, Any], *, place: Place, figure: str) -> Traced:
     told = document[EXPLAINED][figure]
     again: Measured | None = None
-    why_not, cells = "", {}
+    why_not, cells, tried = "", {}, False
     try:
         book = opened(document, place=place)
         named, found, given = _found(document, book=book, figure=figure)
         again = named.make(found, given=given)
         if document["portfolio"]:
-            cells = _cells(told, book=book, used=columns_used(named, rows=found, given=given), place=place)
+            used = columns_used(named, rows=found, given=given)
+            cells = _cells(told, book=book, used=used, place=place)
+            tried = used is not None and {row["table"] for row in told["rows"]} <= used.keys()
     except PmoError as error:
         why_not = str(error)
     rows = () if document["portfolio"] else told["rows"]
     leads = tuple(tuple(led_on(row, figure=figure, place=place)) for row in rows)
-    return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not, leads, cells)
+    return Traced(str(document["report"]), str(document["snapshot"]), told, again, why_not, leads, cells, tried)
 
 
 def _cells(
@@ -229,7 +237,7 @@ def _cells(
     chain = {snapshot.period: snapshot for snapshot in book.snapshot.unnoted.chain()}
     return {
         (table, period, reference): returned.cells(
-            chain[period], table=table, reference=reference, columns=None if used is None else used.get(table, ())
+            chain[period], table=table, reference=reference, columns=None if used is None else used.get(table)
         )
         for table, period, reference in references(told["rows"])
         if period in chain
