@@ -1,10 +1,12 @@
 """The proof of the seal: all that is done to an archive is found, and what is sound is never called altered.
 
-A few of each here; all of them with ``pytest -m slow``, and as a table with ``python -m benchmarks.archive_proof``.
+A few of each here, more with ``pytest -m slow``; all of them with ``PMO_PROOF=full`` as well, and as a table with
+``python -m benchmarks.archive_proof``.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,8 @@ from kept_runs import copied, files_of
 from pmo_lib.archive import verify
 
 WORKERS = 2
+FULL = os.environ.get("PMO_PROOF") == "full"
+EVERY, MUTATED, VERIFIED = (1, 10_000, 1_000) if FULL else (17, 800, 120)
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +47,10 @@ def test_some_flipped_bytes_are_found_and_named(sound: Small, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_every_flipped_byte_is_found_and_named(sound: Small, tmp_path: Path) -> None:
+def test_flipped_bytes_are_found_and_named(sound: Small, tmp_path: Path) -> None:
     """A flipped bit in each single byte of each file is found, in the file where it is."""
-    count = forked(flipped, (sound, tmp_path, 1), workers=WORKERS)
-    assert count["flips"] == count["found"] == count["named"] == size_of(sound)
+    count = forked(flipped, (sound, tmp_path, EVERY), workers=WORKERS)
+    assert count["flips"] == count["found"] == count["named"] >= size_of(sound) // EVERY
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -67,10 +71,10 @@ def test_some_mutated_archives_are_judged_rightly(sound: Small, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_ten_thousand_mutated_archives_are_judged_rightly(sound: Small, tmp_path: Path) -> None:
-    """The same, ten thousand times."""
-    count = forked(mutated, (sound, tmp_path, 10_000), workers=WORKERS)
-    assert (count["archives"], count["false"]) == (10_000, 0), count
+def test_many_mutated_archives_are_judged_rightly(sound: Small, tmp_path: Path) -> None:
+    """The same, many times."""
+    count = forked(mutated, (sound, tmp_path, MUTATED), workers=WORKERS)
+    assert (count["archives"], count["false"]) == (MUTATED, 0), count
 
 
 def test_some_sound_archives_raise_no_alarm(tmp_path: Path) -> None:
@@ -79,6 +83,6 @@ def test_some_sound_archives_raise_no_alarm(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_verifications_raise_no_alarm(tmp_path: Path) -> None:
-    """The same, a thousand times."""
-    assert forked(grown, (tmp_path, 1_000), workers=WORKERS) == Counter(verdicts=1_000)
+def test_many_verifications_raise_no_alarm(tmp_path: Path) -> None:
+    """The same, many times."""
+    assert forked(grown, (tmp_path, VERIFIED), workers=WORKERS) == Counter(verdicts=VERIFIED)
