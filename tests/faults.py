@@ -84,11 +84,14 @@ def ingest(root: Path, *, organisation: str = "demo", period: str = PERIOD, rati
     from returns import small_return
     from small_house import PORTFOLIOS
 
+    from pmo_lib.archive import Ledger, enter
     from pmo_lib.snapshots import Archive, take
 
     checked = small_return(period, datetime.date.fromisoformat(f"{period}-30"), portfolios=PORTFOLIOS)
     checked.tables["status"]["rating"] = rating
-    take(checked, archive=Archive(root / "outputs" / organisation / "archive"), organisation=organisation, reason="new")
+    archive = Archive(root / "outputs" / organisation / "archive")
+    taken = take(checked, archive=archive, organisation=organisation, reason="new")
+    enter(Ledger(archive.root, "jo"), taken=taken.id, at="2026-10-12T09:30:00+00:00")  # restated pages say who and when
 
 
 # --- what happens ---------------------------------------------------------------------------------------------
