@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 EXTRACT, STATE = "extract~", "state.json"
 LISTS = ("inputs", "published", "source")  # dependencies whose object is a list of further ones
-READ, ALL = ("tables", "intake"), ("tables", "intake", "sources")  # of a snapshot: what reports read, and everything
+# Of a snapshot: what reports make figures of, and everything (the record of an edition hashes what was returned).
+READ, ALL = ("tables", "intake"), ("tables", "intake", "sources")
+WHEELS = "wheels"
 PART = re.compile(r"[\w.][\w .,+=@()&'~-]{0,199}")
 STATES = re.compile(r"([0-9]{4}-(?:0[1-9]|1[0-2]))/state\.json")
 MOST_FILES, MOST_PARTS, MOST_OBJECT_BYTES = 20_000, 12, 1 << 28
@@ -145,7 +147,7 @@ def restore_archive(root: Path, *, organisation: str, upto: int, into: Path, poo
         A folder that is not there yet, or empty: ``<into>/<organisation>/archive/`` is made in it.
     pool
         A folder for copies, to be used again for other restored trees: what is laid out then shares no byte with the
-        archive, and raw returns and wheels, which no report reads, are left out. Without it, files are hard links
+        archive, and wheels, which no report reads, are left out. Without it, files are hard links
         wherever the file system allows, and must not be written to.
 
     Raises
@@ -187,13 +189,13 @@ class _Laying:
                 self._snapshot(entry)
             elif place_of(entry.path):
                 self._run(entry)
-            elif entry.path == object_path(entry.sha256) and self.pool is None:
+            elif entry.path == object_path(entry.sha256) and (self.pool is None or entry.kind != WHEELS):
                 self._list(entry.sha256)
 
     def _snapshot(self, entry: Entry) -> None:
         if self._file(entry.path, digest=entry.sha256):
             manifest = self._document(self.restored.archive / entry.path, name=entry.path)
-            for digest in snapshot_objects(manifest, kinds=ALL if self.pool is None else READ):
+            for digest in snapshot_objects(manifest):
                 self._object(digest)
 
     def _run(self, entry: Entry) -> None:
