@@ -337,16 +337,16 @@ class Book(Known):
         restates = restated(root, snapshot=self.snapshot.id, of=of | {"period": self.snapshot.period})
         if restates is None:
             return
-        run = restates.run
-        document = json.loads(run.read(f"{self.report.name}.json"))
-        labels = {name: told.label for name, told in self.told.items()}
-        now = figures.assign(
-            value=[plain(value, where="a figure") for value in figures["value"]],
-            label=[labels.get(name, "") for name in figures["name"]],
-        )
-        changed = changed_figures(parse(document).figures, restated=now)
-        notice = restated_html(changed, run=run.place, corrected=restates.corrected)
-        _html(notice, extra={RESTATED: {"run": run.place, "figures": len(changed)}})
+        changed = None
+        if (reported := restates.results) is not None:
+            labels = {name: told.label for name, told in self.told.items()}
+            now = figures.assign(
+                value=[plain(value, where="a figure") for value in figures["value"]],
+                label=[labels.get(name, "") for name in figures["name"]],
+            )
+            changed = changed_figures(parse(reported).figures, restated=now)
+        notice = restated_html(changed, run=restates.run.place, corrected=restates.corrected)
+        _html(notice, extra={RESTATED: {"run": restates.run.place}})
 
     @property
     def read(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from small_house import build
 from test_runner import PORTFOLIOS, run_all
 from test_unchanged import corrected, cut_off, finish
 
-from pmo_lib.archive import Ledger, enter, new_key, read_run
+from pmo_lib.archive import Disposal, Ledger, enter, expire, new_key, read_run
 from pmo_lib.archive.ledger import whole_ledger
 from pmo_lib.archive.runs import SUMS, places
 from pmo_lib.archive.statement import dependencies, dependency, made_with, metadata_of, subjects_of
@@ -210,6 +210,15 @@ class TestRestated:
         assert "12 Oct 2026 by ann: I1 was rated again" in top
         assert f"<code>{first.place}</code>" in top
         assert "Restated" not in first.read("ratings.html").decode()
+
+    def test_where_the_earlier_results_expired_it_says_so(self, house: Path) -> None:
+        """A run whose results a rule disposed of is still named, and nothing is made up about it."""
+        rule = Disposal("2026-10", ("runs",), "records policy 4.2", "Ann")
+        expire(Ledger(archive(house), "jo"), rule=rule, at=AT)
+        corrected(house)
+        run_all(house)
+        page = runs(house)["ICT", "ratings"][-1].read("ratings.html").decode()
+        assert "Restated: what was reported has expired by a rule, so nothing can be compared." in page
 
     def test_figures_are_held_against_each_other_by_name(self) -> None:
         """A figure is listed where its value or its reason differs, is new, or is gone; nothing else is."""

@@ -13,10 +13,10 @@ What lies here may have been put here by anybody: it is looked up by name and ha
 anything but a regular file, imported or executed.
 
 Inside: ``reading`` (hostile files), ``signing`` < ``ledger``, ``hashing`` < ``checkpoints``, ``statement`` (the run
-record) < ``runs`` < ``entering``, ``evidence`` (what the ledger tells of a run), ``contents`` (what each file should
-hold) < ``restore`` (what it held after an entry) < ``snapshot_contents``, ``run_contents``, ``wheels``, ``disposals``
-(who says so) < ``edition`` (all of a period), ``survey`` (all of it) < ``expiry``, ``chain``, ``signatures`` <
-``findings`` < ``verify``.
+record) < ``runs`` < ``entering``, ``contents`` (what each file should hold) < ``restore`` (what it held after an entry)
+< ``snapshot_contents``, ``run_contents``, ``wheels``, ``disposals`` (who says so) < ``evidence`` (what the ledger tells
+of a run) < ``edition`` (all of a period), ``survey`` (all of it) < ``expiry``, ``chain``, ``signatures`` < ``findings``
+< ``verify``.
 """
 
 from pmo_lib.archive.checkpoints import Checkpoint, checkpoint_of, read_checkpoint

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pmo_lib.archive.disposals import disposed
 from pmo_lib.archive.ledger import MANIFEST, whole_ledger
-from pmo_lib.archive.reading import Unusable
+from pmo_lib.archive.reading import Unusable, document_of
 from pmo_lib.archive.runs import Run, place_of, read_run
 from pmo_lib.errors import StoreError
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pmo_lib.archive.ledger import Entry
+
+
+VERIFY = "see what pmo verify says"
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,17 @@ class Restated:
 
     run: Run
     corrected: tuple[dict[str, str], ...]
+
+    @property
+    def results(self) -> dict[str, Any] | None:
+        """What it published; None where a rule disposed of that. StoreError if it was altered."""
+        name = f"{self.run.report}.json"
+        try:
+            return document_of(self.run.read(name))
+        except Unusable as unusable:
+            if f"{self.run.place}/{name}" in disposed(self.run.root):
+                return None
+            raise StoreError(f"{self.run.place}/{name}: {unusable.args[1]}", fix=VERIFY) from unusable
 
 
 def last_run(entries: Sequence[Entry], *, about: Mapping[str, Any]) -> Entry | None:
@@ -69,7 +84,7 @@ def sound(root: Path, *, entry: Entry) -> Run:
     try:
         run = read_run(root, place=place_of(entry.path))
     except Unusable as unusable:
-        raise StoreError(f"{entry.path}: {unusable.args[1]}", fix="see what pmo verify says") from unusable
+        raise StoreError(f"{entry.path}: {unusable.args[1]}", fix=VERIFY) from unusable
     if run.digest != entry.sha256:
-        raise StoreError(f"{entry.path}: is not what was entered", fix="see what pmo verify says")
+        raise StoreError(f"{entry.path}: is not what was entered", fix=VERIFY)
     return run

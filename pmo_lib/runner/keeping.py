@@ -120,6 +120,7 @@ class Keeping:
             {"event": "finished", "at": went["finished"], "peak_mib": peak_mib, "process": facts["process"]},
             {"event": "kept", "at": present(), "batch": self.batch},
         ]
+        (folder / LOG).unlink(missing_ok=True)  # of an attempt that came so far as to make it read-only
         (folder / LOG).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
     def _reason(self, before: Entry | None, *, why: Iterable[str]) -> str:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def restated_html(changed: pd.DataFrame, *, run: str, corrected: Sequence[Mapping[str, Any]]) -> Markup:
+def restated_html(changed: pd.DataFrame | None, *, run: str, corrected: Sequence[Mapping[str, Any]]) -> Markup:
     """Write the notice.
 
     Parameters
     ----------
     changed
-        See :func:`pmo_lib.metrics.restated.changed_figures`.
+        See :func:`pmo_lib.metrics.restated.changed_figures`; None where a rule disposed of what was reported.
     run
         Place of the run in the archive that is restated.
     corrected
@@ -31,13 +31,17 @@ def restated_html(changed: pd.DataFrame, *, run: str, corrected: Sequence[Mappin
         Markup("<li>{} by {}: {}</li>").format(day(pd.Timestamp(one["at"][:10])), one["operator"], one["reason"])
         for one in corrected
     )
-    count = counted(len(changed), noun="figure")
-    lead = f"{count} of this page changed" if len(changed) else "no published figure of this page changed"
+    if changed is None:
+        lead, table = "what was reported has expired by a rule, so nothing can be compared", Markup("")
+    else:
+        count = counted(len(changed), noun="figure")
+        lead = f"{count} of this page changed" if len(changed) else "no published figure of this page changed"
+        table = _table(changed)
     return Markup(
         '<section class="standing restated"><p><strong>Restated: {}.</strong> What was returned was corrected after '
         "this report was published:</p><ul>{}</ul>{}<p>As reported before: <code>{}</code> in the archive.</p>"
         "</section>"
-    ).format(lead, items, _table(changed), run)
+    ).format(lead, items, table, run)
 
 
 def _table(changed: pd.DataFrame) -> Markup:
