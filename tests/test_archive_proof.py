@@ -19,7 +19,7 @@ from pmo_lib.archive import verify
 
 WORKERS = 2
 FULL = os.environ.get("PMO_PROOF") == "full"
-EVERY, MUTATED, VERIFIED = (1, 10_000, 1_000) if FULL else (17, 800, 120)
+EVERY, MUTATED, VERIFIED = (1, 10_000, 1_000) if FULL else (37, 400, 60)
 
 
 @pytest.fixture(scope="module")

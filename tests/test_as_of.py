@@ -93,7 +93,7 @@ def test_any_past_day_gives_what_was_published_then(days: list[tuple[int, tuple[
 
 @pytest.mark.slow
 @settings(
-    max_examples=int(os.environ.get("PMO_SEQUENCES", "100")), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=int(os.environ.get("PMO_SEQUENCES", "40")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 @given(DAYS)
 def test_many_sequences_of_corrections(days: list[tuple[int, tuple[str, ...]]]) -> None:

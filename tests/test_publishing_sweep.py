@@ -26,7 +26,7 @@ CALLS = (
 WRITING = ("link", "mkdir", "openat", "write", "fsync", "rename")  # each of these must be among the points
 LINE = re.compile(r"^(?:\d+\s+)?(\w+)\((.*)")
 QUICK_EVERY = 29  # of the points, for the tests that are run each time
-SLOW_EVERY = 1 if os.environ.get("PMO_PROOF") == "full" else 2
+SLOW_EVERY = 1 if os.environ.get("PMO_PROOF") == "full" else 4
 
 
 @dataclass(frozen=True)
