@@ -397,7 +397,7 @@ class Mutator:
         try:
             document = json.loads((self.root / entry_path(number)).read_bytes()) if number else {}
             previous = digest_of((self.root / entry_path(number)).read_bytes()) if number else None
-        except ValueError:
+        except (ValueError, RecursionError):  # an entry that was made so deep before
             return
         if isinstance(document, dict):
             kind = self.draw.choice(("snapshot", "run", "adopted", "disposal", "wheels", "", 7))
