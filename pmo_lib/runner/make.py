@@ -55,7 +55,7 @@ def make(job: Job) -> str:
         job.failed.write_text(str(nbformat.writes(notebook)) + "\n", encoding="utf-8")  # type: ignore[no-untyped-call]
         raise
     results = canonical_json({**document, "page_sha256": digest_of(page)})
-    whole = load_reports(job.root).named(job.report).scope == "organisation"
+    whole = not job.portfolio and load_reports(job.root).named(job.report).scope == "organisation"
     extracts = extract(document) if whole else {}
     record = {"page_sha256": digest_of(page), "results_sha256": digest_of(results), "as_of": document["as_of"]}
     of = record | _made_of(job, read=_note(notebook).get("read", {}))
