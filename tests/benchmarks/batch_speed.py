@@ -109,10 +109,10 @@ def flat(folder: Path, *, sizes: Sizes) -> tuple[dict[int, float], float]:
     for size in sizes.flat:
         own = folder / f"of-{size}"
         own.mkdir()
-        reference.prepare(own, portfolios=size)
+        reference.house(own, portfolios=size)
         tasks = reference.batch(own, count=size, staging=own).tasks
         chosen = tuple(tasks[n * size // sizes.fast % size] for n in range(sizes.fast))
-        batches[f"d{size}"] = Batch(own, own, own, chosen)
+        batches[f"d{size}"] = Batch(own, own / "outputs", own, chosen)
     rounds = [measured_ways("d", batches=batches, rounds=1) for _ in range(sizes.rounds)]
     costs = [{size: found[f"d{size}"].core for size in sizes.flat} for found in rounds]
     growth = median(found[max(sizes.flat)] / found[min(sizes.flat)] - 1 for found in costs)
@@ -131,10 +131,7 @@ def runs(folder: Path, *, sizes: Sizes) -> Runs:
     unchanged = _cost([_run(folder / "all") for _ in range(sizes.rounds)], count=count)
     say(f"unchanged: {unchanged.core:.4f} core-seconds a report")
     root = _house(folder / "some", portfolios=sizes.fast)
-    snapshot = next((root / "outputs").glob("*.parquet")).stem
     bare = reference.batch(root, count=sizes.fast, staging=root)
-    tasks = tuple(Task(task.report, {**task.parameters, "snapshot": snapshot}) for task in bare.tasks)
-    bare = dataclasses.replace(bare, outputs=root / "outputs", tasks=tasks)
     pairs = [(_run(root, "--again"), one("d", batch=bare)) for _ in range(sizes.rounds)]
     for whole, made in pairs:
         say(f"{sizes.fast} reports: {whole.core:.2f} core-seconds by pmo run, {made.core:.2f} made alone")
@@ -255,7 +252,7 @@ def main() -> int:
     ways = "abcdes" if find_spec("ploomber_engine") else "abdes"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        reference.prepare(folder, portfolios=max(sizes.slow, sizes.fast, 1))
+        reference.house(folder, portfolios=max(sizes.slow, sizes.fast, 1))
         batches = {way: reference.batch(folder, count=sizes.of(way), staging=folder) for way in ways}
         costs = measured_ways(ways, batches=batches, rounds=sizes.rounds)
         by_size, growth = flat(folder, sizes=sizes) if sizes.flat else ({}, 0.0)

@@ -60,10 +60,11 @@ def prepare(folder: Path, *, portfolios: int) -> None:
 
 
 def batch(folder: Path, *, count: int, staging: Path) -> Batch:
-    """Return the reference report of the first so many portfolios of a prepared folder."""
-    told = {"organisation": "bench", "period": MONTHS[-1], "snapshot": "reference"}
+    """Return the reference report of the first so many portfolios of a house."""
+    outputs = folder / "outputs"
+    told = {"organisation": "bench", "period": MONTHS[-1], "snapshot": next(outputs.glob("*.parquet")).stem}
     tasks = tuple(Task("reference", {**told, "portfolio": f"P{number:04}"}) for number in range(count))
-    return Batch(folder, folder, staging, tasks)
+    return Batch(folder, outputs, staging, tasks)
 
 
 def house(folder: Path, *, portfolios: int) -> Path:
