@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pmo_lib.archive.contents import object_path
 from pmo_lib.archive.ledger import entry_path, is_digest
 from pmo_lib.archive.reading import Fault, Unusable, document_of
-from pmo_lib.archive.restore import MOST_FILES, read_object
+from pmo_lib.archive.restore import MOST_FILES, WHEELS, read_object
 from pmo_lib.errors import StoreError
 from pmo_lib.store import Store, canonical_json
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pmo_lib.archive.contents import Contents
     from pmo_lib.archive.ledger import Entry, Ledger
 
-KIND, SCHEMA = "wheels", "pmo-wheels/1"
+KIND, SCHEMA = WHEELS, "pmo-wheels/1"
 VERIFY = "see what pmo verify says"
 WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+]*(-[A-Za-z0-9._+]+){3,5}\.whl")
 

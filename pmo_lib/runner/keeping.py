@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pmo_lib.archive import enter, enter_run
+from pmo_lib.archive.contents import object_path
 from pmo_lib.archive.runs import LOG, RUN_FILES, keep, place_of, results_kept
 from pmo_lib.archive.statement import Dependency, statement
 from pmo_lib.batch.staging import FACTS, RUN
@@ -202,7 +203,7 @@ class Keeping:
 
     def _object(self, name: str, *, content: bytes, annotations: Mapping[str, Any] | None = None) -> Dependency:
         digest = self._store.put(content)
-        return Dependency(name, f"objects/sha256/{digest[:2]}/{digest}", digest, annotations)
+        return Dependency(name, object_path(digest), digest, annotations)
 
 
 def source_files() -> list[str]:
